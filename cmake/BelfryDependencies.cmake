@@ -1,0 +1,32 @@
+# Everything comes from Debian 12 or 13 packages.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(CYAML REQUIRED IMPORTED_TARGET libcyaml)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavformat libavcodec libswscale libavutil)
+pkg_check_modules(SRT REQUIRED IMPORTED_TARGET srt)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+if(BELFRY_LIBCAMERA OR NOT DEFINED BELFRY_LIBCAMERA)
+    pkg_check_modules(LIBCAMERA REQUIRED IMPORTED_TARGET libcamera)
+endif()
+if(BELFRY_TESTS OR NOT DEFINED BELFRY_TESTS)
+    pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()
+
+# Debian packages neither a .pc nor a usable CMake file for these two.
+find_library(PAHO_LIBRARY paho-mqtt3as REQUIRED)
+find_path(PAHO_INCLUDE MQTTAsync.h REQUIRED)
+add_library(paho INTERFACE)
+target_link_libraries(paho INTERFACE ${PAHO_LIBRARY})
+target_include_directories(paho SYSTEM INTERFACE ${PAHO_INCLUDE})
+
+find_library(CIVETWEB_LIBRARY civetweb REQUIRED)
+find_path(CIVETWEB_INCLUDE civetweb.h REQUIRED)
+add_library(civetweb INTERFACE)
+target_link_libraries(civetweb INTERFACE ${CIVETWEB_LIBRARY})
+target_include_directories(civetweb SYSTEM INTERFACE ${CIVETWEB_INCLUDE})
+
+find_program(PROTOC_C protoc-c REQUIRED)

@@ -1,0 +1,60 @@
+/* One connection to the broker, over paho's MQTTAsync with MQTT 5: connect with back-off (2 s to 60 s, full jitter, own
+ * loop: the last will is signed anew for each connection), re-subscription, a bounded inbound queue drained on the loop
+ * thread, host name verification always on. The only module that names paho.
+ *
+ * The limits of AWS IoT Core hold here for every broker: QoS 1, payload at most 128 KiB, topic at most 256 bytes and 7
+ * slashes, at most 8 filters per SUBSCRIBE and 50 in all, no wildcard. Breaking one is -EINVAL, locally.
+ *
+ * Everything below is called on, and calls back on, the thread that runs the loop. */
+#ifndef BELFRY_BUS_MQTT_H
+#define BELFRY_BUS_MQTT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/error.h"
+
+struct bf_mqtt;
+
+struct bf_mqtt_options {
+    const char *host;
+    uint16_t port;
+    const char *client_id;      /* = node id = certificate CN */
+    const char *ca_file;        /* PEM; NULL: plain TCP, for tests on loopback only */
+    const char *cert_file;      /* PEM, client certificate */
+    const char *key_file;       /* PEM, client key */
+    const char *alpn;           /* NULL, or "x-amzn-mqtt-ca" for AWS IoT Core on 443 */
+    unsigned keepalive_s;       /* 5..1200 */
+};
+
+struct bf_mqtt_events {
+    /* Makes the last will for the next connection: topic is borrowed for the call, *ret_payload is malloc'd and taken. */
+    int (*will)(void *user, const char **ret_topic, uint8_t **ret_payload, size_t *ret_size);
+    void (*connected)(void *user); /* subscribed to everything: publish the birth now */
+    void (*disconnected)(void *user, const char *reason, uint64_t retry_in_ms);
+    void (*message)(void *user, const char *topic, const uint8_t *payload, size_t size, bool retained);
+};
+
+/* Copies the options and the filters. Connects from bf_mqtt_start on, for ever. */
+int bf_mqtt_new(struct bf_mqtt **ret, uv_loop_t *loop, const struct bf_mqtt_options *o, const char *const *filters,
+                size_t n_filters, const struct bf_mqtt_events *events, void *user, struct bf_error *e);
+int bf_mqtt_start(struct bf_mqtt *m);
+bool bf_mqtt_connected(const struct bf_mqtt *m);
+
+/* QoS 1. -ENOTCONN while there is no connection (nothing is kept: a stale command is worse than none), -ENOBUFS when too
+ * many are unacknowledged, -EINVAL beyond a limit. */
+int bf_mqtt_publish(struct bf_mqtt *m, const char *topic, const void *payload, size_t size, bool retain);
+
+/* Waits up to `timeout_ms` for acknowledgements, disconnects in order (no last will), then calls done on the loop. */
+void bf_mqtt_stop(struct bf_mqtt *m, unsigned timeout_ms, void (*done)(void *user), void *user);
+void bf_mqtt_free(struct bf_mqtt *m); /* after done; NULL is fine */
+
+struct bf_mqtt_counters {
+    uint64_t connects, disconnects, received, dropped_inbound, published, publish_refused;
+};
+struct bf_mqtt_counters bf_mqtt_counters(const struct bf_mqtt *m);
+
+#endif
