@@ -1,0 +1,36 @@
+# The few words that a person types; CMake does the building.
+.PHONY: all up test unit deps deps-test clean bench
+
+BUILD := build/release
+STACK_ROOT ?= .stack
+PORT ?= 8080
+
+all: deps
+	cmake --preset release -DBELFRY_TESTS=OFF
+	cmake --build $(BUILD)
+
+# Builds, makes a site on first run, starts everything with a test-pattern camera and prints the player's URL.
+up: all
+	@tools/stack up --foreground --root $(STACK_ROOT) --port $(PORT)
+
+# Everything: gcc, clang, sanitizers, integration, browser, containers.
+test: deps-test
+	tests/run
+
+# The quick subset for one's own loop.
+unit: deps-test
+	cmake --preset dev
+	cmake --build build/dev
+	ctest --preset dev -L unit
+
+bench: all
+	bench/run
+
+deps:
+	@tools/install-deps run
+
+deps-test:
+	@tools/install-deps test
+
+clean:
+	rm -rf build

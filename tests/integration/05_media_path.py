@@ -1,0 +1,68 @@
+"""The media path under garbage, foreign senders and foreign formats."""
+import re
+import socket
+import subprocess
+
+from harness import StackTest, http, main, stack as stack_module
+
+
+class MediaPort(StackTest):
+    def test_garbage_does_not_end_a_session(self):
+        stream = self.start()
+        log = (self.stack.logs / "ingest.log").read_text()
+        port = int(re.findall(r"\bport=(\d+)", log)[-1])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for i in range(2000):
+                s.sendto(bytes([i % 256]) * (i % 1400 + 1), ("127.0.0.1", port))
+        self.newer_part(stream)
+        self.assertEqual(self.camera()["stream"]["session"], stream["session"])
+        self.assertEqual(self.camera()["stream"]["state"], "live")
+        self.stop()
+
+    def test_no_listening_port_on_the_camera(self):
+        self.start()
+        pid = self.stack.pid("camera-cam-1")
+        sockets = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+        self.assertNotIn(f"pid={pid},", sockets)
+        self.stop()
+
+
+class ForeignSender(StackTest):
+    """A camera without a camera service: `ffmpeg -f mpegts` sends to a fixed UDP port."""
+
+    @classmethod
+    def configure(cls, text):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind(("127.0.0.1", 0))
+            cls.input_port = s.getsockname()[1]
+        return text.replace("cameras:\n", "cameras:\n  - id: foreign\n    input: udp://127.0.0.1:%d\n"
+                            "    input_source: 127.0.0.1\n" % cls.input_port, 1)
+
+    def test_plays_what_ffmpeg_sends(self):
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc=size=640x480:rate=30", "-c:v", "libx264",
+                   "-preset", "ultrafast", "-g", "30", "-pix_fmt", "yuv420p", "-f", "mpegts",
+                   f"udp://127.0.0.1:{self.input_port}?pkt_size=1316"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as sender:
+            try:
+                stream = self.start("foreign")
+                self.newer_part(stream)
+                part = self.fetch(stream, self.playlist(stream).independent[0])
+                self.assertEqual(part.status, 200)
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                    other.bind(("127.0.0.2", 0))
+                    for _ in range(200):
+                        other.sendto(b"\x47" + b"\0" * 187, ("127.0.0.1", self.input_port))
+                self.newer_part(stream)
+            finally:
+                sender.terminate()
+        self.stop("foreign")
+
+    def test_a_silent_sender_is_named(self):
+        answer = http(self.camera_url("foreign", "/stream"), "POST", {})
+        self.assertEqual(answer.status, 504, answer.body)
+        self.assertIn("media", answer.json()["detail"].lower())
+        self.assertEqual(self.camera("foreign")["stream"]["state"], "failed")
+
+
+if __name__ == "__main__":
+    main()

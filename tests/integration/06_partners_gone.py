@@ -1,0 +1,58 @@
+"""The data plane does not depend on the control plane, and nothing runs on without its lease."""
+import signal
+import unittest
+
+from harness import StackTest, http, main
+
+
+class PartnersGone(StackTest):
+    @classmethod
+    def expected_dead(cls):
+        return {"gateway", "broker", "camera-cam-1"}
+
+    def test_1_broker_restart_is_not_noticed_by_viewers(self):
+        stream = self.start()
+        self.stack.stop("broker")
+        self.newer_part(stream)
+        self.newer_part(stream)
+        self.stack.start("broker")
+        self.wait_for("the camera to be online again", lambda: self.camera()["online"], 60)
+        self.newer_part(stream)
+        self.assertEqual(self.camera()["stream"]["session"], stream["session"])
+        self.assertEqual(self.stop()["state"], "idle")
+
+    def test_2_camera_that_comes_back_continues_the_session(self):
+        stream = self.start()
+        self.stack.stop("camera-cam-1", signal.SIGKILL)
+        self.stack.start("camera-cam-1")
+        self.wait_for("media after the camera's restart", lambda: "#EXT-X-DISCONTINUITY\n" in self.playlist(stream).text, 30)
+        self.newer_part(stream)
+        self.stop()
+
+    def test_3_gateway_gone_ends_the_lease(self):
+        stream = self.start(record=True)
+        folder = self.media / "cam-1" / stream["session"]
+        self.stack.stop("gateway", signal.SIGKILL)
+        self.wait_for("the recording of what exists", lambda: (folder / "recording").exists(), 40)
+        self.stack.start("gateway")
+        self.stack.wait_ready()
+        self.wait_for("the recording to be listed", lambda: http(
+            f"{self.url}/api/v1/recordings/{stream['session']}").status == 200)
+        self.assertIn(self.camera()["stream"]["state"], ("idle", "failed"))
+        self.assertEqual(self.start()["state"], "live")
+        self.stop()
+
+    def test_4_gateway_restart_adopts_what_runs(self):
+        stream = self.start()
+        self.stack.stop("gateway", signal.SIGKILL)
+        self.stack.start("gateway")
+        self.stack.wait_ready()
+        self.wait_for("the session to be adopted", lambda: self.camera()["stream"]["state"] == "live")
+        self.assertEqual(self.camera()["stream"]["session"], stream["session"])
+        self.newer_part(stream)
+        self.stop()
+
+
+if __name__ == "__main__":
+    unittest.TestLoader.sortTestMethodsUsing = staticmethod(lambda a, b: (a > b) - (a < b))
+    main()

@@ -1,0 +1,42 @@
+"""Start and stop over and over: no growth of descriptors, threads or memory in any service.
+
+BELFRY_CYCLES sets how many; the bench runs 200."""
+import os
+
+from harness import StackTest, main, process_figures
+
+CYCLES = int(os.environ.get("BELFRY_CYCLES", "20"))
+SERVICES = ("camera-cam-1", "ingest", "gateway", "janitor")
+
+
+class Cycles(StackTest):
+    @classmethod
+    def configure(cls, text):
+        return text.replace("janitor:", "janitor:\n  purge_after_ms: 100", 1)
+
+    def figures(self):
+        return {name: process_figures(self.stack.pid(name)) for name in SERVICES}
+
+    def cycle(self):
+        stream = self.start()
+        self.stop()
+        folder = self.media / "cam-1" / stream["session"]
+        self.wait_for("the purge", lambda: not folder.exists())
+
+    def test_no_growth(self):
+        for _ in range(max(5, CYCLES // 10)):
+            self.cycle()
+        before = self.figures()
+        for _ in range(CYCLES):
+            self.cycle()
+        after = self.figures()
+        for name in SERVICES:
+            print(f"{name:14} before {before[name]}  after {CYCLES} cycles {after[name]}")
+            self.assertLessEqual(after[name]["fds"], before[name]["fds"] + 2, name)
+            self.assertLessEqual(after[name]["threads"], before[name]["threads"], name)
+            if "asan" not in str(self.build):  # its quarantine grows by design
+                self.assertLessEqual(after[name]["rss_kb"], before[name]["rss_kb"] + 4096, name)
+
+
+if __name__ == "__main__":
+    main()
