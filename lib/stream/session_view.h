@@ -42,7 +42,8 @@ struct bf_session_view {
     bool record;
     uint32_t part_target_us, target_duration_s, window_ms;
     char end_reason[49];
-    uint8_t chain_head[32];
+    uint8_t chain_head[32];          /* link of the newest complete segment; before the first that of SessionStart */
+    uint64_t next_msn, next_counter; /* of the next segment (after an open one) and the next part */
     struct bf_init_view *inits;       size_t n_inits;
     struct bf_segment_view *segments; size_t n_segments; /* msn = segments[0].msn + index */
     struct bf_part_view *parts;       size_t n_parts;    /* counter = parts[0].counter + index */
@@ -53,13 +54,16 @@ struct bf_session_view {
 void bf_session_view_init(struct bf_session_view *v);
 void bf_session_view_done(struct bf_session_view *v);
 /* Applies one record; -EBADMSG (view unchanged) when it does not follow from the ones before: wrong msn or counter order,
- * part before init, anything after SessionEnd. -ENOMEM. */
+ * part before init, an offset or a sum that does not fit, Init, Gap or SessionEnd while a segment is open, anything after
+ * SessionEnd; and for values out of their form: ids, init names and codecs, hashes that are not 32 bytes. Links and
+ * signatures are kept, not checked. -ENOMEM. */
 int bf_session_view_apply(struct bf_session_view *v, const Belfry__V1__Record *record);
 /* Forgets complete segments with msn below `msn` and their parts (a live reader's memory stays bounded). */
 void bf_session_view_forget(struct bf_session_view *v, uint64_t msn);
 
 const struct bf_part_view *bf_session_view_part(const struct bf_session_view *v, uint64_t counter);      /* or NULL */
 const struct bf_segment_view *bf_session_view_segment(const struct bf_session_view *v, uint64_t msn);    /* or NULL */
+const struct bf_segment_view *bf_session_view_open_segment(const struct bf_session_view *v);             /* or NULL */
 /* First msn that a live playlist lists now: the last segments that cover window_ms, never fewer than three target
  * durations (rfc8216bis 6.2.2). */
 uint64_t bf_session_view_window_start(const struct bf_session_view *v);
