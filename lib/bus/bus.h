@@ -58,8 +58,9 @@ struct bf_address {
     uint32_t ttl_ms;
 };
 
-/* Fills m's header (its first field; any value there is ignored and left as it was), packs, signs, publishes QoS 1.
- * `ret_message_id` (16 bytes) may be NULL. -ENOTCONN, -EMSGSIZE, -EINVAL. */
+/* Fills m's header (its first field; any value there is ignored and left as it was), checks the ranges as a receiver
+ * would, packs, signs, publishes QoS 1. `ret_message_id` (16 bytes) may be NULL. -ENOTCONN; -EMSGSIZE beyond 16 KiB;
+ * -EINVAL for what every receiver would refuse (logged, with the field); -ENOBUFS when too much is unacknowledged. */
 int bf_bus_send(struct bf_bus *b, enum bf_message_type type, const struct bf_address *to, ProtobufCMessage *m,
                 uint8_t *ret_message_id);
 /* Publishes this node's state now (retained). The service skeleton also does so every 5 s. */
@@ -69,13 +70,23 @@ int bf_bus_send_event(struct bf_bus *b, ProtobufCMessage *event);
  * without the handler. */
 int bf_bus_reply(struct bf_bus *b, const struct bf_incoming *cmd, enum bf_message_type type, ProtobufCMessage *m);
 
+/* The same for an answer that takes longer than its handler: keep the asker, answer later. */
+struct bf_asker {
+    char node[BF_ID_SIZE];
+    uint8_t message_id[16];
+};
+struct bf_asker bf_asker_of(const struct bf_incoming *cmd);
+int bf_bus_reply_to(struct bf_bus *b, const struct bf_asker *asker, enum bf_message_type type, ProtobufCMessage *m);
+
 /* Counts a refusal that only the handler can decide (lease epoch). */
 void bf_bus_refuse(struct bf_bus *b, const struct bf_incoming *m, enum bf_refusal why);
 uint64_t bf_bus_refusals(const struct bf_bus *b, enum bf_refusal why);
 struct bf_mqtt_counters bf_bus_mqtt_counters(const struct bf_bus *b);
 
-/* Publishes the offline state, disconnects in order, calls done. */
+/* Publishes the good-bye (what the last will would say), disconnects in order, calls done. Never started: calls done
+ * before it returns. */
 void bf_bus_stop(struct bf_bus *b, unsigned timeout_ms, void (*done)(void *user), void *user);
-void bf_bus_free(struct bf_bus *b); /* after done */
+/* After done, or before bf_bus_start. NULL is fine. */
+void bf_bus_free(struct bf_bus *b);
 
 #endif

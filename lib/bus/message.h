@@ -11,6 +11,8 @@
 
 #include "base/error.h"
 
+#include "header.pb-c.h"
+
 enum bf_role { BF_ROLE_NONE, BF_ROLE_CAMERA, BF_ROLE_INGEST, BF_ROLE_GATEWAY, BF_ROLE_JANITOR, BF_ROLE_OPERATOR };
 enum bf_channel { BF_CHANNEL_NONE, BF_CHANNEL_STATE, BF_CHANNEL_DESIRED, BF_CHANNEL_CMD, BF_CHANNEL_RSP,
                   BF_CHANNEL_EVT };
@@ -41,6 +43,9 @@ struct bf_message_row {
     bool own_topic; /* the sender publishes on its own topic (state, evt), so sender == topic's id */
     int (*check)(const ProtobufCMessage *m, struct bf_error *e); /* ranges; 0 or -EBADMSG */
 };
+
+/* Where a message of the table keeps its header: the first field of every one. */
+Belfry__V1__Header **bf_message_header(const ProtobufCMessage *m);
 
 const struct bf_message_row *bf_message_row(enum bf_message_type type);
 const struct bf_message_row *bf_message_by_payload_type(const char *payload_type); /* NULL when unknown */

@@ -31,14 +31,18 @@ struct bf_mqtt_options {
 };
 
 struct bf_mqtt_events {
-    /* Makes the last will for the next connection: topic is borrowed for the call, *ret_payload is malloc'd and taken. */
+    /* Optional. Makes the last will for the next connection: topic is borrowed for the call, *ret_payload is malloc'd and taken. */
     int (*will)(void *user, const char **ret_topic, uint8_t **ret_payload, size_t *ret_size);
     void (*connected)(void *user); /* subscribed to everything: publish the birth now */
+    /* After a connection was lost, and after every attempt that failed. */
     void (*disconnected)(void *user, const char *reason, uint64_t retry_in_ms);
     void (*message)(void *user, const char *topic, const uint8_t *payload, size_t size, bool retained);
+    /* Optional: the broker refused a publication, or it failed after bf_mqtt_publish had taken it. */
+    void (*not_accepted)(void *user, const char *reason);
 };
 
-/* Copies the options and the filters. Connects from bf_mqtt_start on, for ever. */
+/* Copies the options and the filters. Connects from bf_mqtt_start on, for ever. Takes http_proxy and https_proxy out of
+ * the environment: call before other threads read it. */
 int bf_mqtt_new(struct bf_mqtt **ret, uv_loop_t *loop, const struct bf_mqtt_options *o, const char *const *filters,
                 size_t n_filters, const struct bf_mqtt_events *events, void *user, struct bf_error *e);
 int bf_mqtt_start(struct bf_mqtt *m);
@@ -48,9 +52,15 @@ bool bf_mqtt_connected(const struct bf_mqtt *m);
  * many are unacknowledged, -EINVAL beyond a limit. */
 int bf_mqtt_publish(struct bf_mqtt *m, const char *topic, const void *payload, size_t size, bool retain);
 
-/* Waits up to `timeout_ms` for acknowledgements, disconnects in order (no last will), then calls done on the loop. */
+/* Replaces the filters: subscribes and unsubscribes at once where there is a connection. -EINVAL keeps the old ones. */
+int bf_mqtt_set_filters(struct bf_mqtt *m, const char *const *filters, size_t n_filters, struct bf_error *e);
+
+/* Waits up to `timeout_ms` for acknowledgements, disconnects in order (no last will), then calls done on the loop, when
+ * nothing of it is left there. Never started: calls done before it returns. */
 void bf_mqtt_stop(struct bf_mqtt *m, unsigned timeout_ms, void (*done)(void *user), void *user);
-void bf_mqtt_free(struct bf_mqtt *m); /* after done; NULL is fine */
+/* After done, or before bf_mqtt_start, at once; at any other time it ends without good-bye (the broker sends the last
+ * will) and is released by the loop's next turns. NULL is fine. */
+void bf_mqtt_free(struct bf_mqtt *m);
 
 struct bf_mqtt_counters {
     uint64_t connects, disconnects, received, dropped_inbound, published, publish_refused;

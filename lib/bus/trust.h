@@ -11,6 +11,8 @@
 #include "bus/dsse.h"
 #include "bus/message.h"
 
+#define BF_TRUST_BUNDLE_TYPE "application/vnd.belfry.trust-bundle.v1+protobuf"
+
 struct bf_trust;
 
 struct bf_trusted_key {
@@ -32,10 +34,13 @@ void bf_trust_free(struct bf_trust *t);
 uint64_t bf_trust_version(const struct bf_trust *t);
 bool bf_trust_expired(const struct bf_trust *t, uint64_t unix_ms);
 
-/* Keys that are in their validity at `unix_ms`, not revoked, and have `role`; calls fn for each until it returns
- * non-zero, which is returned; 0 after the last. `node` NULL: of every node. */
+/* Keys that are in their validity at `unix_ms`, not revoked, and have `role` (BF_ROLE_NONE: any); calls fn for each until
+ * it returns non-zero, which is returned; 0 after the last. `node` NULL: of every node. */
 int bf_trust_each(const struct bf_trust *t, const char *node, enum bf_role role, uint64_t unix_ms,
                   int (*fn)(void *user, const struct bf_trusted_key *k), void *user);
+/* Every node that has a key for `role` that is not revoked, whenever it is valid, once each: whom to listen to. */
+int bf_trust_each_node(const struct bf_trust *t, enum bf_role role, int (*fn)(void *user, const char *node),
+                       void *user);
 /* Newest valid key of a node; NULL when there is none. */
 const struct bf_trusted_key *bf_trust_key_of(const struct bf_trust *t, const char *node, enum bf_role role,
                                              uint64_t unix_ms);

@@ -32,6 +32,9 @@ enum bf_refusal {
 };
 const char *bf_refusal_name(enum bf_refusal r); /* "refused_signature" …, "duplicate", "ok" */
 
+/* How far two synchronised clocks may be apart before a message counts as too old or as from the future. */
+#define BF_CLOCK_SKEW_MS 10000
+
 struct bf_verifier {
     const char *site;
     const char *node;           /* who receives; NULL (belfryctl watch, decode): any recipient, any boot id */
@@ -50,7 +53,7 @@ struct bf_incoming {
     bool retained;
 };
 
-/* Checks one message; on BF_OK and BF_DUPLICATE fills *ret (call bf_incoming_done). Otherwise `e` says what was found
+/* Checks one message that came on `topic`; on BF_OK and BF_DUPLICATE fills *ret (call bf_incoming_done). Otherwise `e` says what was found
  * and what was expected, without quoting bytes that came from outside unless they are valid ids. */
 enum bf_refusal bf_verify(const struct bf_verifier *v, const char *topic, const void *data, size_t size,
                           uint64_t unix_ms, bool clock_synced, struct bf_incoming *ret, struct bf_error *e);
