@@ -3,6 +3,8 @@
 #ifndef BELFRY_MEDIA_TRANSPORT_H
 #define BELFRY_MEDIA_TRANSPORT_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +23,12 @@ struct bf_transport_options {
     uint16_t port;
     unsigned latency_ms;     /* SRT */
     const char *passphrase;  /* SRT: 10..64 characters (AES-256), NULL for none. Copied, wiped on close */
-    const char *source;      /* receiver, UDP: the one address datagrams may come from; NULL: any on loopback tests only */
-    unsigned timeout_ms;     /* sender: to connect; receiver: silence after which bf_transport_recv gives -ETIMEDOUT */
+    const char *source;      /* receiver, UDP: the one address datagrams may come from; NULL: any, and then host must be
+                              * a loopback address (-EINVAL) */
+    unsigned timeout_ms;     /* sender: to connect; receiver: silence after which bf_transport_recv gives -ETIMEDOUT;
+                              * 0: no limit */
+    const atomic_bool *stop; /* becomes true: same as bf_transport_cancel, and the only way to end a dial. Outlives the
+                              * transport. NULL for none */
 };
 
 /* A sender: connects (SRT) within timeout_ms. -ECONNREFUSED, -EACCES (passphrase), -ETIMEDOUT, -ECANCELED. */
@@ -30,17 +36,25 @@ int bf_transport_dial(struct bf_transport **ret, const struct bf_transport_optio
 /* A receiver: returns as soon as the port is bound and listening (so LISTENING may be told). -EADDRINUSE. */
 int bf_transport_listen(struct bf_transport **ret, const struct bf_transport_options *o, struct bf_error *e);
 
-int bf_transport_send(struct bf_transport *t, const void *data, size_t size); /* -EPIPE when the peer is gone */
-/* One datagram; returns its size. An SRT receiver takes one caller at a time, refuses others, and goes back to
- * listening when that one leaves: -EPIPE once, then the next call waits for the next caller. -ETIMEDOUT on silence. */
+/* At most BF_DATAGRAM_SIZE bytes. -EPIPE when the peer is gone (SRT; UDP never knows). */
+int bf_transport_send(struct bf_transport *t, const void *data, size_t size);
+/* Whole TS packets of one datagram; returns how many bytes. `size` at least 188; 2048 holds what common senders send at
+ * once. An SRT receiver takes one caller at a time, refuses others, and goes back to listening when that one leaves:
+ * -EPIPE once, then the next call waits for the next caller. -ETIMEDOUT on silence. */
 int bf_transport_recv(struct bf_transport *t, void *ret, size_t size);
+/* The local port in use, where options said 0. */
+uint16_t bf_transport_port(const struct bf_transport *t);
 
 void bf_transport_cancel(struct bf_transport *t);
+/* An SRT sender first waits, a second at most, until its peer has acknowledged what was sent. */
 void bf_transport_free(struct bf_transport *t);
 
 struct bf_transport_counters {
-    uint64_t datagrams, bytes, refused_source, refused_form, lost;
+    uint64_t datagrams, bytes;  /* sent, or received and accepted */
+    uint64_t refused_source;    /* UDP datagrams of another source; SRT callers while one was there */
+    uint64_t refused_form;      /* datagrams that are not MPEG-TS */
+    uint64_t lost;              /* datagrams that SRT gave up on, or that the host dropped because we were late */
 };
-struct bf_transport_counters bf_transport_counters(const struct bf_transport *t);
+struct bf_transport_counters bf_transport_counters(const struct bf_transport *t); /* any thread */
 
 #endif
