@@ -212,29 +212,39 @@ static int parse_counter(uint64_t *ret, const uint8_t *text, size_t size)
     return 0;
 }
 
-int bf_counter_next(int dirfd, const char *name, uint64_t *ret)
+int bf_counter_read(int dirfd, const char *name, uint64_t *ret)
 {
     _cleanup_(bf_freep) uint8_t *text = NULL;
     size_t size = 0;
-    uint64_t value = 0;
 
     int r = bf_read_file(dirfd, name, 32, &text, &size);
-    if (r == -EFBIG)
-        return -EBADMSG;
-    if (r == 0)
-        r = parse_counter(&value, text, size);
-    else if (r == -ENOENT)
-        r = 0;
+    if (r == -ENOENT) {
+        *ret = 0;
+        return 0;
+    }
     if (r < 0)
-        return r;
-    if (value == UINT64_MAX)
-        return -EBADMSG;
+        return r == -EFBIG ? -EBADMSG : r;
+    return parse_counter(ret, text, size);
+}
 
+int bf_counter_store(int dirfd, const char *name, uint64_t value)
+{
     char line[24];
-    int n = snprintf(line, sizeof line, "%" PRIu64 "\n", value + 1);
-    r = bf_replace_file(dirfd, name, line, (size_t)n, 0600);
-    if (r < 0)
-        return r;
-    *ret = value + 1;
-    return 0;
+    int n = snprintf(line, sizeof line, "%" PRIu64 "\n", value);
+
+    return bf_replace_file(dirfd, name, line, (size_t)n, 0600);
+}
+
+int bf_counter_next(int dirfd, const char *name, uint64_t *ret)
+{
+    uint64_t value;
+
+    int r = bf_counter_read(dirfd, name, &value);
+    if (r == 0 && value == UINT64_MAX)
+        r = -EBADMSG;
+    if (r == 0)
+        r = bf_counter_store(dirfd, name, value + 1);
+    if (r == 0)
+        *ret = value + 1;
+    return r;
 }

@@ -27,5 +27,7 @@ int bf_free_bytes(int fd, uint64_t *ret);
 /* A counter that only goes up, kept in file `name` as decimal text: reads it (0 when absent), adds one, stores it
  * durably, returns the new value. -EBADMSG when the file holds something else: the caller must not guess. */
 int bf_counter_next(int dirfd, const char *name, uint64_t *ret);
+int bf_counter_read(int dirfd, const char *name, uint64_t *ret); /* the same file as it is; 0 when absent */
+int bf_counter_store(int dirfd, const char *name, uint64_t value);
 
 #endif

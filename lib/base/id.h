@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BF_ID_MAX 32      /* characters of a site, node or camera id */
-#define BF_ID_SIZE 33     /* with the terminator */
+#define BF_ID_MAX 32  /* characters of a site, node or camera id */
+#define BF_ID_SIZE 33 /* with the terminator */
 #define BF_ULID_LENGTH 26
 #define BF_ULID_SIZE 27
 

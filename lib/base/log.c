@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
 
 #define LINE_MAX_BYTES 2048
 
@@ -64,11 +65,7 @@ __attribute__((format(printf, 2, 3))) static void line_add(struct line *l, const
 /* Whatever a field holds, the line stays one line and the terminal stays as it is. */
 static void line_finish(struct line *l)
 {
-    for (size_t i = 0; i < l->length; i++) {
-        unsigned char c = (unsigned char)l->text[i];
-        if (c < 0x20 || c == 0x7f)
-            l->text[i] = '?';
-    }
+    bf_text_clean(l->text, l->length);
     l->text[l->length++] = '\n';
 }
 

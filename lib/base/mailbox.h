@@ -11,7 +11,7 @@ struct bf_mailbox;
 int bf_mailbox_new(struct bf_mailbox **ret, size_t item_size, size_t capacity, void (*wake)(void *user), void *user);
 void bf_mailbox_free(struct bf_mailbox *m); /* drain first: items left inside are not released. NULL is fine */
 
-int bf_mailbox_put(struct bf_mailbox *m, const void *item);     /* -ENOBUFS when full: the caller still owns the item */
-int bf_mailbox_take(struct bf_mailbox *m, void *ret_item);      /* -EAGAIN when empty */
+int bf_mailbox_put(struct bf_mailbox *m, const void *item); /* -ENOBUFS when full: the caller still owns the item */
+int bf_mailbox_take(struct bf_mailbox *m, void *ret_item);  /* -EAGAIN when empty */
 
 #endif

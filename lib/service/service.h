@@ -13,8 +13,8 @@
 struct bf_service;
 
 struct bf_service_def {
-    const char *program;     /* "belfry-camera" */
-    const char *summary;     /* one line for --help */
+    const char *program; /* "belfry-camera" */
+    const char *summary; /* one line for --help */
     enum bf_role role;
     const struct bf_route *routes;
     size_t n_routes;
@@ -31,7 +31,10 @@ struct bf_service_def {
     /* Optional. */
     void (*connected)(void *state);
     void (*disconnected)(void *state);
-    int (*reload)(void *state, const struct bf_config *new_config, struct bf_error *e); /* SIGHUP */
+    /* SIGHUP, when something in the service's section or in `cameras` has changed: takes over what it can; a negative
+     * errno with a text says what it cannot. new_config lives as long as the process, as bf_service_config does, which
+     * stays the one of the start. */
+    int (*reload)(void *state, const struct bf_config *new_config, struct bf_error *e);
     unsigned drain_ms;
 };
 
@@ -47,7 +50,7 @@ const struct bf_config *bf_service_config(const struct bf_service *s);
 const char *bf_service_node(const struct bf_service *s);
 const struct bf_key *bf_service_key(const struct bf_service *s);
 const struct bf_trust *bf_service_trust(const struct bf_service *s); /* may change between calls (SIGHUP) */
-int bf_service_state_dir(const struct bf_service *s); /* directory descriptor of storage.state, 0700 */
+int bf_service_state_dir(const struct bf_service *s);                /* directory descriptor of storage.state, 0700 */
 uint64_t bf_service_epoch(const struct bf_service *s);
 
 /* The state has changed: publish it soon (changes within one loop turn make one message). */
@@ -73,6 +76,7 @@ struct bf_lease_timer {
 };
 void bf_lease_timer_init(struct bf_lease_timer *t, uv_loop_t *loop, void (*expired)(void *user), void *user);
 void bf_lease_timer_renew(struct bf_lease_timer *t, uint32_t lease_ms);
+void bf_lease_timer_stop(struct bf_lease_timer *t); /* nothing runs out any more, until the next renewal */
 void bf_lease_timer_close(struct bf_lease_timer *t, uv_close_cb closed); /* t->timer.data is left to the closer */
 
 #endif

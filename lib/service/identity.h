@@ -1,0 +1,37 @@
+/* Who this process is: its node, its state directory and start counter, its keys and what it trusts. */
+#ifndef BELFRY_SERVICE_IDENTITY_H
+#define BELFRY_SERVICE_IDENTITY_H
+
+#include "base/id.h"
+#include "bus/keys.h"
+#include "bus/trust.h"
+#include "service/config.h"
+
+struct bf_identity {
+    char node[BF_ID_SIZE];
+    enum bf_role role;
+    const struct bf_config *config; /* borrowed */
+    int state_dir;
+    int lock;
+    uint64_t epoch;
+    uint64_t started_at_ms;
+    uint8_t boot_id[16];
+    struct bf_key *key;
+    struct bf_trust *trust;
+    char *ca_file, *cert_file, *tls_key_file; /* NULL without broker.tls */
+};
+
+/* The configured node of a role, or `wanted` (from --node). A camera must be one of `cameras` without `input`. */
+int bf_identity_choose(char ret[static BF_ID_SIZE], const struct bf_config *c, enum bf_role role, const char *wanted,
+                       struct bf_error *e);
+
+/* Opens and locks the state directory, loads keys and trust, and counts this start. Takes the process's exit code on
+ * failure: 78 where configuration or keys are wrong, 1 where a restart may heal. Call bf_identity_close in any case. */
+int bf_identity_open(struct bf_identity *id, const struct bf_config *c, enum bf_role role, const char *node,
+                     int *ret_exit_code, struct bf_error *e);
+void bf_identity_close(struct bf_identity *id);
+
+/* Reads keys.dir/trust.bundle again; id->trust stays as it is (the caller swaps). */
+int bf_identity_read_trust(const struct bf_identity *id, struct bf_trust **ret, struct bf_error *e);
+
+#endif
