@@ -1,0 +1,86 @@
+#include "camera/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+static const Belfry__V1__VideoParams no_video = BELFRY__V1__VIDEO_PARAMS__INIT;
+
+static int choose_video(struct bf_camera_session *s, const Belfry__V1__VideoParams *asked,
+                        const struct bf_camera_config *config, struct bf_error *e)
+{
+    const struct {
+        const char *name;
+        uint32_t *ret, asked, usual, limit;
+    } values[] = {
+        {"width", &s->width, asked->width, config->width, config->max_width},
+        {"height", &s->height, asked->height, config->height, config->max_height},
+        {"fps", &s->fps, asked->fps, config->fps, config->max_fps},
+        {"bitrate_kbps", &s->bitrate_kbps, asked->bitrate_kbps, config->bitrate_kbps, config->max_bitrate_kbps},
+        {"gop_ms", &s->gop_ms, asked->gop_ms, config->gop_ms, UINT32_MAX},
+    };
+
+    for (size_t i = 0; i < BF_COUNT_OF(values); i++) {
+        *values[i].ret = values[i].asked != 0 ? values[i].asked : values[i].usual;
+        if (*values[i].ret == 0 || *values[i].ret > values[i].limit)
+            return bf_fail(e, -EINVAL, "session %s asks for %s %u: expected 1 to %u (cameras: max_%s)", s->id,
+                           values[i].name, *values[i].ret, values[i].limit, values[i].name);
+    }
+    if (s->width % 2 != 0 || s->height % 2 != 0 || s->width < 64 || s->height < 64)
+        return bf_fail(e, -EINVAL, "session %s asks for %ux%u: expected even numbers of at least 64", s->id, s->width,
+                       s->height);
+    return 0;
+}
+
+static int choose_endpoint(struct bf_camera_session *s, const Belfry__V1__Endpoint *m, const struct bf_key *key,
+                           struct bf_error *e)
+{
+    if (m == NULL || m->host[0] == '\0' || strlen(m->host) >= sizeof(s->host) || m->port == 0 || m->port > UINT16_MAX)
+        return bf_fail(e, -EINVAL, "session %s has no endpoint to send to", s->id);
+
+    s->transport = m->transport == BELFRY__V1__TRANSPORT__TRANSPORT_UDP ? BF_TRANSPORT_UDP : BF_TRANSPORT_SRT;
+    snprintf(s->host, sizeof(s->host), "%s", m->host);
+    s->port = (uint16_t)m->port;
+    s->latency_ms = m->latency_ms;
+    if (m->sealed_media_key.len == 0)
+        return s->transport == BF_TRANSPORT_UDP ? 0
+                                                : bf_fail(e, -EINVAL, "session %s: SRT without a media key", s->id);
+
+    int r = bf_seal_open(key, m->sealed_media_key.data, m->sealed_media_key.len, s->passphrase,
+                         sizeof(s->passphrase) - 1);
+    if (r < 0)
+        return bf_fail(e, r, "session %s: the media key is not sealed to this camera's key; if the key was rotated, "
+                       "the trust bundle of ingest is older than that", s->id);
+    return 0;
+}
+
+int bf_camera_session_make(struct bf_camera_session *ret, const Belfry__V1__CameraSession *m,
+                           const struct bf_camera_config *config, const struct bf_key *key, struct bf_error *e)
+{
+    struct bf_camera_session s = {0};
+    int r;
+
+    snprintf(s.id, sizeof(s.id), "%s", m->session_id);
+    r = choose_video(&s, m->video != NULL ? m->video : &no_video, config, e);
+    if (r == 0)
+        r = choose_endpoint(&s, m->endpoint, key, e);
+    if (r == 0)
+        *ret = s;
+
+    bf_camera_session_wipe(&s);
+    return r;
+}
+
+void bf_camera_session_wipe(struct bf_camera_session *s)
+{
+    explicit_bzero(s->passphrase, sizeof(s->passphrase));
+}
+
+uint32_t bf_camera_session_gop_frames(const struct bf_camera_session *s)
+{
+    uint64_t frames = (uint64_t)s->gop_ms * s->fps / 1000;
+
+    return frames > 0 ? (uint32_t)frames : 1;
+}
