@@ -5,7 +5,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import StackTest, http as request, main
+from harness import StackTest, http as request, main, with_setting
 
 
 class HttpErrors(StackTest):
@@ -80,7 +80,7 @@ class HttpErrors(StackTest):
 
     @classmethod
     def configure(cls, text):
-        return text + "\n" if "start_timeout_ms" in text else text.replace("gateway:", "gateway:\n  start_timeout_ms: 4000", 1)
+        return with_setting(text, "gateway", "start_timeout_ms", 4000)
 
 
 class ConfigErrors(StackTest):

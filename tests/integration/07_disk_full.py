@@ -5,13 +5,13 @@ import subprocess
 import threading
 import urllib.request
 
-from harness import StackTest, ffprobe_frames, http, main
+from harness import StackTest, ffprobe_frames, http, main, with_setting
 
 
 class DiskFull(StackTest):
     @classmethod
     def configure(cls, text):
-        return text.replace("ingest:", "ingest:\n  reserve_bytes: 1048576", 1)
+        return with_setting(text, "ingest", "reserve_bytes", 1048576)
 
     @classmethod
     def prepare(cls, root, build):

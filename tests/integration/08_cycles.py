@@ -3,7 +3,7 @@
 BELFRY_CYCLES sets how many; the bench runs 200."""
 import os
 
-from harness import StackTest, main, process_figures
+from harness import StackTest, main, process_figures, with_setting
 
 CYCLES = int(os.environ.get("BELFRY_CYCLES", "20"))
 SERVICES = ("camera-cam-1", "ingest", "gateway", "janitor")
@@ -12,7 +12,7 @@ SERVICES = ("camera-cam-1", "ingest", "gateway", "janitor")
 class Cycles(StackTest):
     @classmethod
     def configure(cls, text):
-        return text.replace("janitor:", "janitor:\n  purge_after_ms: 100", 1)
+        return with_setting(text, "janitor", "purge_after_ms", 100)
 
     def figures(self):
         return {name: process_figures(self.stack.pid(name)) for name in SERVICES}

@@ -27,7 +27,7 @@ class MqttTools(StackTest):
         self.assertIn(b"nobody", unknown.stderr)
 
     def test_watch_prints_every_message(self):
-        command = [str(self.build / "tools/belfryctl"), "--site-dir", str(self.stack.site), "watch", "--json"]
+        command = [str(self.build / "tools/belfryctl/belfryctl"), "--site-dir", str(self.stack.site), "watch", "--json"]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as watch:
             try:
                 kinds = set()

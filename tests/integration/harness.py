@@ -74,6 +74,14 @@ class Playlist:
         self.hint = hint.group(1) if hint else None
 
 
+def with_setting(text, section, key, value):
+    """belfry.yml with `section.key` set, whether or not the section stands there already."""
+    line = f"  {key}: {value}\n"
+    if re.search(rf"^{section}:$", text, re.M):
+        return re.sub(rf"^{section}:\n", f"{section}:\n{line}", text, count=1, flags=re.M)
+    return f"{text.rstrip()}\n\n{section}:\n{line}"
+
+
 class StackTest(unittest.TestCase):
     """One stack for the class: `cameras` test-pattern cameras, `configure(text)` may edit belfry.yml first."""
 
@@ -181,7 +189,7 @@ class StackTest(unittest.TestCase):
         return self.wait_for("a new part", lambda: self.playlist(stream).parts[-1] != seen)
 
     def belfryctl(self, *words, check=True, stdin=None, timeout=30):
-        done = subprocess.run([str(self.build / "tools/belfryctl"), "--site-dir", str(self.stack.site), *words],
+        done = subprocess.run([str(self.build / "tools/belfryctl/belfryctl"), "--site-dir", str(self.stack.site), *words],
                               capture_output=True, input=stdin, timeout=timeout, check=False)
         if check:
             self.assertEqual(done.returncode, 0, done.stderr.decode() + done.stdout.decode())
