@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/integration"))
-from harness import StackTest, http, process_figures, wait_until  # noqa: E402  pylint: disable=wrong-import-position
+from harness import StackTest, http, process_figures, wait_until, with_setting  # noqa: E402  pylint: disable=wrong-import-position
 
 STARTS = int(os.environ.get("BELFRY_BENCH_STARTS", "30"))
 CPU_SECONDS = 30
@@ -37,7 +37,7 @@ def cpu_seconds(pid):
 class Bench(StackTest):
     @classmethod
     def configure(cls, text):
-        return text.replace("janitor:", "janitor:\n  purge_after_ms: 100", 1)
+        return with_setting(text, "janitor", "purge_after_ms", 100)
 
     def camera_off_ms(self, count):
         """Unix ms of the camera's `count`-th line that it is off."""

@@ -108,8 +108,8 @@ static void copy_message(const struct bf_link *l, const char *topic, const MQTTA
 
 static int on_message(void *context, char *topic, int topic_length, MQTTAsync_message *message)
 {
-    /* A length of 0 says that the topic is a plain string; otherwise it holds a zero byte and is no topic of ours. */
-    if (topic_length == 0)
+    /* The length may be given as 0; a topic that holds a zero byte is none of ours. */
+    if (topic_length == 0 || strlen(topic) == (size_t)topic_length)
         copy_message(context, topic, message, message->payloadlen > 0 ? (size_t)message->payloadlen : 0);
     MQTTAsync_freeMessage(&message);
     MQTTAsync_free(topic);
@@ -166,11 +166,17 @@ static int on_tls_error(const char *text, size_t size, void *context)
     return 1;
 }
 
+/* paho lists the reasons only where there is more than one; the pointer is not set otherwise. */
+static enum MQTTReasonCodes reason_of(const MQTTAsync_successData5 *response, int i)
+{
+    return response->alt.sub.reasonCodeCount > 1 ? response->alt.sub.reasonCodes[i] : response->reasonCode;
+}
+
 static void on_subscribed(void *context, MQTTAsync_successData5 *response)
 {
     for (int i = 0; i < response->alt.sub.reasonCodeCount; i++)
-        if (response->alt.sub.reasonCodes[i] >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
-            note(context, BF_NOTE_NOT_SUBSCRIBED, MQTTReasonCode_toString(response->alt.sub.reasonCodes[i]));
+        if (reason_of(response, i) >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
+            note(context, BF_NOTE_NOT_SUBSCRIBED, MQTTReasonCode_toString(reason_of(response, i)));
             return;
         }
     note(context, BF_NOTE_SUBSCRIBED, NULL);

@@ -246,3 +246,19 @@ int bf_journal_sync(struct bf_journal_writer *w)
 {
     return fdatasync(w->fd) == 0 ? 0 : -errno;
 }
+
+int bf_journal_cut(struct bf_journal_writer *w, uint64_t offset)
+{
+    if (offset > (uint64_t)w->end)
+        return -EINVAL;
+    if (ftruncate(w->fd, (off_t)offset) != 0)
+        return -errno;
+
+    w->end = (off_t)offset;
+    return 0;
+}
+
+int bf_journal_writer_fd(const struct bf_journal_writer *w)
+{
+    return w->fd;
+}

@@ -20,6 +20,9 @@ int bf_journal_writer_open(struct bf_journal_writer **ret, int dirfd, struct bf_
  * too, every later call fails. -EMSGSIZE for a record beyond BF_RECORD_MAX. */
 int bf_journal_append(struct bf_journal_writer *w, const Belfry__V1__Record *record);
 int bf_journal_sync(struct bf_journal_writer *w); /* fdatasync */
+/* Cuts the file at `offset`, where a record begins: for records whose data did not survive a power cut. */
+int bf_journal_cut(struct bf_journal_writer *w, uint64_t offset);
+int bf_journal_writer_fd(const struct bf_journal_writer *w); /* borrowed, to be synced elsewhere */
 void bf_journal_writer_free(struct bf_journal_writer *w);
 
 struct bf_journal_reader;
