@@ -10,7 +10,7 @@ from harness import SOURCE, StackTest  # noqa: E402  pylint: disable=wrong-impor
 
 class Glass(StackTest):
     def run_all(self):
-        subprocess.run(["node", str(SOURCE / "bench/glass_to_glass.mjs"), self.url, "cam-1"], check=True,
+        subprocess.run(["node", str(SOURCE / "bench/glass_to_glass.mjs"), "--url", self.url, "--camera", "cam-1"], check=True,
                        env={**os.environ, "BELFRY_BUILD_DIR": str(self.build)})
 
 
