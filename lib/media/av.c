@@ -1,11 +1,11 @@
 #include "media/av.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
-
-#include <libswscale/swscale.h>
 
 #include "base/log.h"
 
@@ -20,15 +20,58 @@ static void to_debug_log(void *object, int level, const char *format, va_list ar
     bf_debug("libav says", "text=%s", bf_log_quote(quoted, sizeof(quoted), line));
 }
 
-static void install(void)
+struct entry {
+    const char *name;
+    size_t offset;
+};
+
+#define ENTRY(name) { #name, offsetof(struct bf_av_table, name##_) },
+
+static const struct library {
+    const char *file;
+    const struct entry *entries; /* up to one without a name */
+} libraries[] = {
+    { "libavutil.so." AV_STRINGIFY(LIBAVUTIL_VERSION_MAJOR), (const struct entry[]){ BF_AV_UTIL(ENTRY){ NULL, 0 } } },
+    { "libavcodec.so." AV_STRINGIFY(LIBAVCODEC_VERSION_MAJOR),
+      (const struct entry[]){ BF_AV_CODEC(ENTRY){ NULL, 0 } } },
+    { "libavformat.so." AV_STRINGIFY(LIBAVFORMAT_VERSION_MAJOR),
+      (const struct entry[]){ BF_AV_FORMAT(ENTRY){ NULL, 0 } } },
+    { "libswscale.so." AV_STRINGIFY(LIBSWSCALE_VERSION_MAJOR),
+      (const struct entry[]){ BF_AV_SCALE(ENTRY){ NULL, 0 } } },
+};
+
+struct bf_av_table bf_av;
+
+/* What went wrong while loading, for every later call; empty: nothing. */
+static struct bf_error load_error;
+
+static int load_library(const struct library *l)
 {
+    void *handle = dlopen(l->file, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL)
+        return bf_fail(&load_error, -ELIBACC, "%s; is the package of libavformat installed?", dlerror());
+    for (const struct entry *e = l->entries; e->name != NULL; e++) {
+        void *found = dlsym(handle, e->name);
+        if (found == NULL)
+            return bf_fail(&load_error, -ELIBACC, "%s lacks %s", l->file, e->name);
+        memcpy((char *)&bf_av + e->offset, &found, sizeof(found));
+    }
+    return 0;
+}
+
+static void load(void)
+{
+    for (size_t i = 0; i < BF_COUNT_OF(libraries); i++)
+        if (load_library(&libraries[i]) < 0)
+            return;
     av_log_set_callback(to_debug_log);
 }
 
-void bf_av_quiet(void)
+int bf_av_load(struct bf_error *e)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, install);
+    pthread_once(&once, load);
+    return load_error.text[0] == '\0' ? 0 : bf_fail(e, -ELIBACC, "%s", load_error.text);
 }
 
 int bf_av_error(int averror)

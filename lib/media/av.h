@@ -2,12 +2,9 @@
 #ifndef BELFRY_MEDIA_AV_H
 #define BELFRY_MEDIA_AV_H
 
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libavutil/frame.h>
-
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "media/av_table.h"
 
 /* What an AVIO write callback is given: const from libavformat 61 on. */
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
@@ -16,8 +13,9 @@ typedef const uint8_t bf_av_written;
 typedef uint8_t bf_av_written;
 #endif
 
-/* Sends libav's own messages, warnings and worse, to the debug log. Every constructor calls it; it acts once. */
-void bf_av_quiet(void);
+/* Opens libav*, and sends its own messages, warnings and worse, to the debug log. Every constructor calls it before
+ * anything of libav*; it acts once. -ELIBACC. */
+int bf_av_load(struct bf_error *e);
 
 /* AVERROR to negative errno: system errors as they are, libav's own by meaning, the rest -EIO. */
 int bf_av_error(int averror);
@@ -42,7 +40,6 @@ static inline void bf_av_dict_freep(AVDictionary **d)
 
 /* Copies (or scales, when sizes or formats differ) `from` into `to`, whose buffers, size, format and color_range are
  * set. *scaler is kept for the next call; release it with sws_freeContext. */
-struct SwsContext;
 int bf_av_scale(struct SwsContext **scaler, const AVFrame *from, AVFrame *to);
 
 /* A picture with buffers of its own; NULL when out of memory. */

@@ -93,12 +93,14 @@ int bf_cmaf_new(struct bf_cmaf **ret, const struct bf_nal *sps, const struct bf_
 {
     if (sps->size < 4 || pps->size == 0 || width == 0 || height == 0)
         return bf_fail(e, -EINVAL, "CMAF: an SPS, a PPS and a picture size are needed");
+    int r = bf_av_load(e);
+    if (r < 0)
+        return r;
     struct bf_cmaf *c = calloc(1, sizeof(*c));
     if (c == NULL)
         return -ENOMEM;
-    bf_av_quiet();
     c->last_dts = INT64_MIN;
-    int r = open_mux(c, sps, pps, width, height);
+    r = open_mux(c, sps, pps, width, height);
     if (r < 0) {
         bf_cmaf_free(c);
         return bf_av_fail(e, r, "CMAF muxer");

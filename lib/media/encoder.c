@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <libavutil/opt.h>
-
 #include "media/av.h"
 #include "media/bytes.h"
 #include "media/h264.h"
@@ -159,10 +157,11 @@ int bf_encoder_new(struct bf_encoder **ret, const struct bf_encoder_options *o, 
 {
     bool automatic = strcmp(o->name, "auto") == 0;
     int r = check_options(o, e);
+    if (r == 0)
+        r = bf_av_load(e);
     if (r < 0)
         return r;
 
-    bf_av_quiet();
     r = bf_fail(e, -EINVAL, "encoder \"%s\": auto, h264_v4l2m2m and libx264 are accepted", o->name);
     for (size_t i = 0; i < BF_COUNT_OF(backends); i++) {
         const struct backend *b = &backends[i];

@@ -299,8 +299,10 @@ int bf_export_mp4(int dirfd, const struct bf_export_run *runs, size_t n_runs, in
                         .progress_percent = progress_percent };
     if (n_runs == 0)
         return bf_fail(e, -EINVAL, "MP4 export: there is nothing to export");
-    bf_av_quiet();
-    int r = copy_runs(&x, runs, n_runs);
+    int r = bf_av_load(e);
+    if (r < 0)
+        return r;
+    r = copy_runs(&x, runs, n_runs);
     avformat_free_context(x.mux);
     bf_av_io_free(x.out);
     av_packet_free(&x.packet);

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libswscale/swscale.h>
-
 #include "media/av.h"
 #include "media/export.h"
 #include "media/pieces.h"
@@ -114,9 +112,11 @@ int bf_export_jpeg(int dirfd, const char *init, const char *segment, uint64_t of
     const struct bf_piece list[] = { { .name = init, .length = UINT64_MAX },
                                      { .name = segment, .offset = offset, .length = length } };
     struct bf_pieces in = { .dirfd = dirfd, .fd = -1, .list = list, .n = 2 };
+    int r = bf_av_load(e);
+    if (r < 0)
+        return r;
     AVFrame *decoded = av_frame_alloc(), *scaled = NULL;
-    bf_av_quiet();
-    int r = decoded != NULL ? decode_first(&in, decoded) : AVERROR(ENOMEM);
+    r = decoded != NULL ? decode_first(&in, decoded) : AVERROR(ENOMEM);
     if (r >= 0)
         r = scale_down(decoded, max_width, &scaled);
     if (r >= 0)

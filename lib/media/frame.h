@@ -1,4 +1,4 @@
-/* Raw pictures between source and encoder, 4:2:0 8 bit, limited range (BT.601/709 as the encoder is told). */
+/* Raw pictures between source and encoder, 4:2:0 8 bit, limited range, BT.709 from 720 lines on, else BT.601. */
 #ifndef BELFRY_MEDIA_FRAME_H
 #define BELFRY_MEDIA_FRAME_H
 

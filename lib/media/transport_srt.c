@@ -1,12 +1,10 @@
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <srt/access_control.h>
-#include <srt/srt.h>
 
-#include "base/log.h"
+#include "media/srt_library.h"
 #include "media/transport_impl.h"
 
 #define PEER_IDLE_MS 2000 /* a peer that vanished without a word gives its place free after this */
@@ -26,39 +24,6 @@ struct srt {
     int latency_ms;               /* as agreed with the peer */
     _Atomic uint64_t lost_before; /* by connections that are over */
 };
-
-static void to_debug_log(void *user, int level, const char *file, int line, const char *area, const char *message)
-{
-    char quoted[300];
-    (void)user, (void)level, (void)file, (void)line, (void)area;
-    bf_debug("libsrt says", "text=%s", bf_log_quote(quoted, sizeof(quoted), message));
-}
-
-static void quiet(void)
-{
-    srt_setlogflags(SRT_LOGF_DISABLE_TIME | SRT_LOGF_DISABLE_THREADNAME | SRT_LOGF_DISABLE_SEVERITY |
-                    SRT_LOGF_DISABLE_EOL);
-    srt_setloghandler(NULL, to_debug_log);
-}
-
-/* The last failed call of this thread. */
-static int srt_error(void)
-{
-    int system = 0;
-    int code = srt_getlasterror(&system);
-    if (code == SRT_EDUPLISTEN || system == EADDRINUSE)
-        return -EADDRINUSE;
-    if (code == SRT_EASYNCSND || code == SRT_EASYNCRCV)
-        return -EAGAIN;
-    return system > 0 ? -system : -EIO;
-}
-
-static int srt_fail(struct bf_error *e, const struct bf_transport_options *o, const char *what)
-{
-    int code = srt_error();
-    return bf_fail(e, code, "SRT %s %s port %u: %s", what, o->host, o->port,
-                   code == -EADDRINUSE ? strerror(EADDRINUSE) : srt_getlasterror_str());
-}
 
 static int set_options(SRTSOCKET s, const struct bf_transport_options *o)
 {
@@ -85,7 +50,7 @@ static int set_options(SRTSOCKET s, const struct bf_transport_options *o)
 
 static int watch(struct srt *s, SRTSOCKET socket, int events)
 {
-    return srt_epoll_add_usock(s->epoll, socket, &events) < 0 ? srt_error() : 0;
+    return srt_epoll_add_usock(s->epoll, socket, &events) < 0 ? bf_srt_error() : 0;
 }
 
 /* What the connection dropped or gave up on; libsrt answers for a socket that is gone too. */
@@ -191,7 +156,7 @@ static int srt_receive(struct bf_transport *t, uint8_t *room, size_t size, int w
     int n = srt_recvmsg(peer, (char *)room, (int)size);
     if (n > 0)
         return n;
-    if (n < 0 && srt_error() == -EAGAIN)
+    if (n < 0 && bf_srt_error() == -EAGAIN)
         return wait_ready(s, wait_ms);
     return wait_for_tail(s, peer);
 }
@@ -205,7 +170,7 @@ static int srt_transmit(struct bf_transport *t, const void *data, size_t size)
             return wait_ms;
         if (srt_sendmsg2(atomic_load(&s->peer), data, (int)size, NULL) >= 0)
             return 0;
-        if (srt_error() != -EAGAIN)
+        if (bf_srt_error() != -EAGAIN)
             return -EPIPE;
         wait_ready(s, wait_ms);
     }
@@ -232,7 +197,7 @@ static void srt_release(struct bf_transport *t)
     hang_up(s);
     if (s->epoll >= 0)
         srt_epoll_release(s->epoll);
-    srt_cleanup();
+    bf_srt_library_stop();
     free(s);
 }
 
@@ -242,15 +207,13 @@ static const struct bf_transport_ops srt_ops = {
 
 static int srt_new(struct srt **ret, const struct bf_transport_options *o, struct bf_error *e)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (o->passphrase != NULL && (strlen(o->passphrase) < 10 || strlen(o->passphrase) > 64))
         return bf_fail(e, -EINVAL, "SRT passphrase: 10 to 64 characters are accepted");
 
     struct srt *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return -ENOMEM;
-    pthread_once(&once, quiet);
-    if (srt_startup() < 0) {
+    if (bf_srt_library_start() < 0) {
         free(s);
         return bf_fail(e, -EIO, "SRT: libsrt does not start: %s", srt_getlasterror_str());
     }
@@ -313,11 +276,11 @@ static int srt_call(struct srt *s, const struct bf_address *to, const struct bf_
 {
     SRTSOCKET peer = srt_create_socket();
     if (peer == SRT_INVALID_SOCK)
-        return srt_fail(e, o, "to");
+        return bf_srt_fail(e, o, "to");
     atomic_store(&s->peer, peer);
     if (set_options(peer, o) < 0 || watch(s, peer, SRT_EPOLL_OUT | SRT_EPOLL_ERR) < 0 ||
         srt_connect(peer, (const struct sockaddr *)&to->storage, (int)to->size) < 0)
-        return srt_fail(e, o, "to");
+        return bf_srt_fail(e, o, "to");
 
     int r = await_connection(s, o, e);
     if (r == 0)
@@ -352,7 +315,7 @@ static int srt_open(struct srt *s, const struct bf_address *local, const struct 
         srt_listen_callback(s->listener, refuse_while_taken, s) < 0 ||
         srt_bind(s->listener, (const struct sockaddr *)&local->storage, (int)local->size) < 0 ||
         srt_listen(s->listener, BACKLOG) < 0 || watch(s, s->listener, SRT_EPOLL_IN | SRT_EPOLL_ERR) < 0)
-        return srt_fail(e, o, "receiver on");
+        return bf_srt_fail(e, o, "receiver on");
     note_port(s, s->listener);
     return 0;
 }

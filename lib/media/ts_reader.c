@@ -98,6 +98,11 @@ static int64_t wrapped(int64_t timestamp)
     return timestamp == AV_NOPTS_VALUE ? INT64_MIN : timestamp & PTS_MASK;
 }
 
+static int64_t position(const struct bf_ts_reader *r)
+{
+    return avio_seek(r->io, 0, SEEK_CUR);
+}
+
 /* 1 with a packet of the wanted stream; 0 for nothing yet or a word of the source; -ENOMEM. Data that libavformat gets
  * stuck on ends the demuxer, and a new one starts at what follows. */
 static int read_one(struct bf_ts_reader *r)
@@ -110,11 +115,11 @@ static int read_one(struct bf_ts_reader *r)
     }
     r->io->eof_reached = 0;
     r->io->error = 0;
-    int64_t before = avio_tell(r->io);
+    int64_t before = position(r);
     int code = av_read_frame(r->demux, r->packet);
     if (code >= 0)
         return r->packet->size > 0 && wanted(r);
-    if (r->source_error == 0 && avio_tell(r->io) == before)
+    if (r->source_error == 0 && position(r) == before)
         close_demux(r);
     return 0;
 }
@@ -145,10 +150,12 @@ int bf_ts_read(struct bf_ts_reader *r, struct bf_ts_packet *ret)
 
 int bf_ts_reader_new_from(struct bf_ts_reader **ret, bf_ts_source *source, void *user, struct bf_error *e)
 {
+    int code = bf_av_load(e);
+    if (code < 0)
+        return code;
     struct bf_ts_reader *r = calloc(1, sizeof(*r));
     if (r == NULL)
         return -ENOMEM;
-    bf_av_quiet();
     r->source = source;
     r->user = user;
     r->stream = -1;

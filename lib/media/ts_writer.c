@@ -61,12 +61,14 @@ static int open_mux(struct bf_ts_writer *w)
 
 int bf_ts_writer_new(struct bf_ts_writer **ret, struct bf_transport *t, struct bf_error *e)
 {
+    int r = bf_av_load(e);
+    if (r < 0)
+        return r;
     struct bf_ts_writer *w = calloc(1, sizeof(*w));
     if (w == NULL)
         return -ENOMEM;
-    bf_av_quiet();
     w->transport = t;
-    int r = open_mux(w);
+    r = open_mux(w);
     if (r < 0) {
         bf_ts_writer_free(w);
         return bf_av_fail(e, r, "MPEG-TS writer");

@@ -4,9 +4,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include <libavutil/avstring.h>
-#include <libswscale/swscale.h>
-
 #include "base/clock.h"
 #include "media/av.h"
 
@@ -98,15 +95,17 @@ int bf_video_file_open(struct bf_video_file **ret, const char *path, uint32_t wi
 {
     if (width == 0 || height == 0 || width % 2 != 0 || height % 2 != 0)
         return bf_fail(e, -EINVAL, "video file %s: %ux%u: even sizes are accepted", path, width, height);
+    int r = bf_av_load(e);
+    if (r < 0)
+        return r;
     struct bf_video_file *v = calloc(1, sizeof(*v));
     if (v == NULL)
         return -ENOMEM;
-    bf_av_quiet();
     v->url = av_asprintf("file:%s", path);
     v->packet = av_packet_alloc();
     v->decoded = av_frame_alloc();
     v->scaled = bf_av_picture(AV_PIX_FMT_YUV420P, (int)width, (int)height);
-    int r = AVERROR(ENOMEM);
+    r = AVERROR(ENOMEM);
     if (v->url != NULL && v->packet != NULL && v->decoded != NULL && v->scaled != NULL)
         r = open_input(v);
     if (r < 0) {
