@@ -23,7 +23,7 @@
 
 enum phase {
     NEW,         /* not started */
-    WAITING,     /* for the next attempt; `link` is the last one, finished */
+    WAITING,     /* for the next attempt */
     RESOLVING,   /* the host's name, off the loop: paho would do so under its lock */
     CONNECTING,
     SUBSCRIBING,
@@ -53,6 +53,7 @@ struct bf_mqtt {
     struct bf_link *link;
     uint64_t link_number, live; /* live: number of the link whose notes count; 0 = none */
     unsigned retiring;          /* links being destroyed on worker threads */
+    bool due;                   /* WAITING: only for that */
     unsigned failures;          /* in a row */
     unsigned unsubscribed;      /* batches without their SUBACK */
     unsigned unacknowledged;
@@ -168,9 +169,12 @@ static void link_destroyed(uv_work_t *work, int status)
     m->retiring--;
     if (m->phase == CLOSING)
         close_all(m);
+    else if (m->phase == WAITING && m->due)
+        attempt(m);
 }
 
-/* Destroying a client may take a second: not on the loop. */
+/* Destroying a client may take a second: not on the loop. Without any client paho ends its threads, so that the next
+ * connection begins with fresh ones, which see a new socket at once; old ones would look after a second. */
 static void retire(struct bf_mqtt *m, struct bf_link *link)
 {
     struct retirement *retirement;
@@ -231,8 +235,7 @@ static void fail(struct bf_mqtt *m, const char *reason)
         close_all(m);
         return;
     }
-    if (m->live != 0)
-        bf_link_disconnect(m->link); /* it may be half alive; a failed or finished one refuses */
+    retire(m, BF_TAKE(m->link));
     m->failures = was_up && uv_now(m->loop) - m->up_since_ms > STEADY_MS ? 1 : m->failures + 1;
     m->live = 0;
     m->unacknowledged = 0;
@@ -281,7 +284,6 @@ static int connect_with_will(struct bf_mqtt *m)
 
 static void connect_link(struct bf_mqtt *m)
 {
-    struct bf_link *previous = m->link;
     struct bf_error e = {0};
     int r = bf_link_new(&m->link, &m->options, ++m->link_number, &m->inbox, &e);
 
@@ -289,7 +291,6 @@ static void connect_link(struct bf_mqtt *m)
         fail(m, e.text);
         return;
     }
-    retire(m, previous); /* after the new one is there: without any client, paho stops its threads */
     m->live = m->link_number;
     m->phase = CONNECTING;
     uv_timer_start(&m->timer, on_out_of_patience, CONNECT_PATIENCE_MS, 0);
@@ -321,6 +322,9 @@ static void attempt(struct bf_mqtt *m)
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     int r;
 
+    m->due = m->retiring > 0;
+    if (m->due)
+        return; /* link_destroyed comes back */
     m->phase = RESOLVING;
     r = uv_getaddrinfo(m->loop, &m->resolve, on_resolved, m->options.host, NULL, &hints);
     if (r < 0)

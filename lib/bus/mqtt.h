@@ -58,8 +58,8 @@ int bf_mqtt_set_filters(struct bf_mqtt *m, const char *const *filters, size_t n_
 /* Waits up to `timeout_ms` for acknowledgements, disconnects in order (no last will), then calls done on the loop, when
  * nothing of it is left there. Never started: calls done before it returns. */
 void bf_mqtt_stop(struct bf_mqtt *m, unsigned timeout_ms, void (*done)(void *user), void *user);
-/* After done, or before bf_mqtt_start, at once; at any other time it ends without good-bye (the broker sends the last
- * will) and is released by the loop's next turns. NULL is fine. */
+/* After done, or before bf_mqtt_start, at once; at any other time the connection is cut and everything is released by
+ * the loop's next turns. NULL is fine. */
 void bf_mqtt_free(struct bf_mqtt *m);
 
 struct bf_mqtt_counters {

@@ -2,6 +2,7 @@
 
 #include <MQTTAsync.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,10 @@ static void on_not_disconnected(void *context, MQTTAsync_failureData5 *response)
 
 /* ---- on the loop thread ---- */
 
+/* Paho's own state is the process's: destroying its last client tears it down, with its lock open in between. This
+ * matters only where one process has several clients. */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+
 static int to_errno(int paho)
 {
     switch (paho) {
@@ -251,7 +256,9 @@ int bf_link_new(struct bf_link **ret, const struct bf_mqtt_options *o, uint64_t 
     snprintf(uri, sizeof(uri), strchr(o->host, ':') != NULL ? "%s://[%s]:%u" : "%s://%s:%u",
              o->ca_file != NULL ? "ssl" : "tcp", o->host, o->port);
 
+    pthread_mutex_lock(&making);
     r = MQTTAsync_createWithOptions(&l->client, uri, o->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &create);
+    pthread_mutex_unlock(&making);
     if (r == MQTTASYNC_SUCCESS)
         r = MQTTAsync_setCallbacks(l->client, l, on_lost, on_message, NULL);
     if (r == MQTTASYNC_SUCCESS)
@@ -268,8 +275,10 @@ void bf_link_free(struct bf_link *l)
 {
     if (l == NULL)
         return;
+    pthread_mutex_lock(&making);
     if (l->client != NULL)
         MQTTAsync_destroy(&l->client);
+    pthread_mutex_unlock(&making);
     free(l);
 }
 

@@ -23,9 +23,9 @@ enum bf_control_action {
     BF_CONTROL_REPORT = 1 << 2        /* phase or session has changed */
 };
 
-#define BF_CONTROL_RETRY_FIRST_MS 500  /* doubles with each failure in a row */
+#define BF_CONTROL_RETRY_FIRST_MS 500 /* doubles with each failure in a row */
 #define BF_CONTROL_RETRY_LAST_MS 8000
-#define BF_CONTROL_HEALTHY_MS 10000    /* a stream that lasted so long starts the back-off anew */
+#define BF_CONTROL_HEALTHY_MS 10000 /* a stream that lasted so long starts the back-off anew */
 
 struct bf_control {
     enum bf_control_phase phase;
@@ -33,7 +33,7 @@ struct bf_control {
     char running[BF_ULID_SIZE]; /* session of the worker; "" = there is none */
     unsigned failures;          /* in a row */
     uint64_t streaming_since_ms;
-    uint64_t retry_at_ms;       /* in FAILED */
+    uint64_t retry_at_ms; /* in FAILED */
 };
 
 /* The session that the camera is busy with, as its state reports it; "" when off. */

@@ -6,7 +6,7 @@
 
 void bf_link_init(struct bf_link *l, const struct bf_camera_session *session, const struct bf_stop *stop)
 {
-    *l = (struct bf_link){.session = session, .stop = stop};
+    *l = (struct bf_link){ .session = session, .stop = stop };
 }
 
 static int failed(struct bf_link *l, int r)

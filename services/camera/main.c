@@ -8,7 +8,7 @@
 #include "camera/camera.h"
 
 static const struct bf_route routes[] = {
-    {BF_MSG_CAMERA_DESIRED, BF_ROLE_CAMERA, BF_FROM_OWN_TOPIC, bf_camera_on_desired},
+    { BF_MSG_CAMERA_DESIRED, BF_ROLE_CAMERA, BF_FROM_OWN_TOPIC, bf_camera_on_desired },
 };
 
 static const struct bf_service_def camera = {

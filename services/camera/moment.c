@@ -20,5 +20,5 @@ struct bf_moment bf_moment_of(uint64_t sensor_us, const struct bf_now *now)
     if (age == UINT64_MAX)
         age = 0;
 
-    return (struct bf_moment){.capture_us = now->unix_us - age, .mono_us = now->mono_us - age};
+    return (struct bf_moment){ .capture_us = now->unix_us - age, .mono_us = now->mono_us - age };
 }

@@ -7,7 +7,7 @@ static uint64_t tick_us(const struct bf_pace *p, uint64_t tick)
 
 void bf_pace_init(struct bf_pace *p, uint32_t fps, uint64_t now_us)
 {
-    *p = (struct bf_pace){.start_us = now_us, .fps = fps};
+    *p = (struct bf_pace){ .start_us = now_us, .fps = fps };
 }
 
 uint64_t bf_pace_next(struct bf_pace *p, uint64_t now_us)

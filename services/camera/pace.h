@@ -8,7 +8,7 @@
 
 struct bf_pace {
     uint64_t start_us;
-    uint64_t tick;   /* number of the next one */
+    uint64_t tick; /* number of the next one */
     uint32_t fps;
     uint64_t missed; /* ticks left out so far */
 };

@@ -59,7 +59,7 @@ static int open_encoder(struct bf_pipeline *p)
 /* Tries the receiver when it is time to. Only a stop ends this: the lease decides how long it is worth trying. */
 static int keep_linked(struct bf_pipeline *p)
 {
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     if (p->linked)
         return 0;
@@ -104,7 +104,7 @@ static int restart_source(struct bf_pipeline *p, const struct bf_error *why)
 static int next_frame(struct bf_pipeline *p, struct bf_frame *ret)
 {
     uint64_t patience_us = ((uint64_t)p->no_frame_ms + 1000 / p->session->fps) * 1000;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     int r = p->ops->next(p->source, bf_mono_us() + patience_us, ret, &e);
 
     if (r == -ETIMEDOUT) {
@@ -200,8 +200,8 @@ static int step(struct bf_pipeline *p)
 void bf_pipeline_run(struct bf_pipeline *p)
 {
     p->end_code = "";
-    p->source_options = (struct bf_source_options){p->session->width, p->session->height, p->session->fps,
-                                                   p->file, p->sensor, p->stop};
+    p->source_options = (struct bf_source_options){ p->session->width, p->session->height, p->session->fps,
+                                                    p->file,           p->sensor,          p->stop };
     bf_link_init(&p->link, p->session, p->stop);
     p->next_progress_us = bf_mono_us() + PROGRESS_US;
 

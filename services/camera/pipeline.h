@@ -1,6 +1,6 @@
-/* What a worker's thread does: source → overlay → encoder → MPEG-TS → transport, picture by picture. It keeps trying to
- * reach the receiver and reopens a source that gives no pictures; anything else that breaks ends it. Embedded; the one
- * thread that runs it. */
+/* What a worker's thread does: source → overlay → encoder → MPEG-TS → transport, picture by picture. It keeps
+ * trying to reach the receiver and reopens a source that gives no pictures; anything else that breaks ends it.
+ * Embedded; the one thread that runs it. */
 #ifndef BELFRY_CAMERA_PIPELINE_H
 #define BELFRY_CAMERA_PIPELINE_H
 
@@ -11,9 +11,9 @@
 #include "media/encoder.h"
 
 struct bf_pipeline_counters {
-    uint64_t frames;          /* access units sent */
-    uint64_t bytes;           /* of access units sent */
-    uint64_t unsent;          /* pictures that the receiver was not there for */
+    uint64_t frames; /* access units sent */
+    uint64_t bytes;  /* of access units sent */
+    uint64_t unsent; /* pictures that the receiver was not there for */
     uint64_t source_restarts;
     uint64_t reconnects;
 };

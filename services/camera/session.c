@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 
+enum { GOP_MS_MAX = 10000 }; /* proto/session.proto */
+
 static const Belfry__V1__VideoParams no_video = BELFRY__V1__VIDEO_PARAMS__INIT;
 
 static int choose_video(struct bf_camera_session *s, const Belfry__V1__VideoParams *asked,
@@ -15,18 +17,18 @@ static int choose_video(struct bf_camera_session *s, const Belfry__V1__VideoPara
         const char *name;
         uint32_t *ret, asked, usual, limit;
     } values[] = {
-        {"width", &s->width, asked->width, config->width, config->max_width},
-        {"height", &s->height, asked->height, config->height, config->max_height},
-        {"fps", &s->fps, asked->fps, config->fps, config->max_fps},
-        {"bitrate_kbps", &s->bitrate_kbps, asked->bitrate_kbps, config->bitrate_kbps, config->max_bitrate_kbps},
-        {"gop_ms", &s->gop_ms, asked->gop_ms, config->gop_ms, UINT32_MAX},
+        { "width", &s->width, asked->width, config->width, config->max_width },
+        { "height", &s->height, asked->height, config->height, config->max_height },
+        { "fps", &s->fps, asked->fps, config->fps, config->max_fps },
+        { "bitrate_kbps", &s->bitrate_kbps, asked->bitrate_kbps, config->bitrate_kbps, config->max_bitrate_kbps },
+        { "gop_ms", &s->gop_ms, asked->gop_ms, config->gop_ms, GOP_MS_MAX },
     };
 
     for (size_t i = 0; i < BF_COUNT_OF(values); i++) {
         *values[i].ret = values[i].asked != 0 ? values[i].asked : values[i].usual;
         if (*values[i].ret == 0 || *values[i].ret > values[i].limit)
-            return bf_fail(e, -EINVAL, "session %s asks for %s %u: expected 1 to %u (cameras: max_%s)", s->id,
-                           values[i].name, *values[i].ret, values[i].limit, values[i].name);
+            return bf_fail(e, -EINVAL, "session %s asks for %s %u: expected 1 to %u", s->id, values[i].name,
+                           *values[i].ret, values[i].limit);
     }
     if (s->width % 2 != 0 || s->height % 2 != 0 || s->width < 64 || s->height < 64)
         return bf_fail(e, -EINVAL, "session %s asks for %ux%u: expected even numbers of at least 64", s->id, s->width,
@@ -45,21 +47,22 @@ static int choose_endpoint(struct bf_camera_session *s, const Belfry__V1__Endpoi
     s->port = (uint16_t)m->port;
     s->latency_ms = m->latency_ms;
     if (m->sealed_media_key.len == 0)
-        return s->transport == BF_TRANSPORT_UDP ? 0
-                                                : bf_fail(e, -EINVAL, "session %s: SRT without a media key", s->id);
+        return s->transport == BF_TRANSPORT_UDP ? 0 : bf_fail(e, -EINVAL, "session %s: SRT without a media key", s->id);
 
-    int r = bf_seal_open(key, m->sealed_media_key.data, m->sealed_media_key.len, s->passphrase,
-                         sizeof(s->passphrase) - 1);
+    int r =
+        bf_seal_open(key, m->sealed_media_key.data, m->sealed_media_key.len, s->passphrase, sizeof(s->passphrase) - 1);
     if (r < 0)
-        return bf_fail(e, r, "session %s: the media key is not sealed to this camera's key; if the key was rotated, "
-                       "the trust bundle of ingest is older than that", s->id);
+        return bf_fail(e, r,
+                       "session %s: the media key is not sealed to this camera's key; if the key was rotated, "
+                       "the trust bundle of ingest is older than that",
+                       s->id);
     return 0;
 }
 
 int bf_camera_session_make(struct bf_camera_session *ret, const Belfry__V1__CameraSession *m,
                            const struct bf_camera_config *config, const struct bf_key *key, struct bf_error *e)
 {
-    struct bf_camera_session s = {0};
+    struct bf_camera_session s = { 0 };
     int r;
 
     snprintf(s.id, sizeof(s.id), "%s", m->session_id);

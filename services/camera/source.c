@@ -23,8 +23,9 @@ int bf_source_find(const struct bf_source_ops **ret, const char *name, struct bf
 
 #ifndef BELFRY_LIBCAMERA
     if (strcmp(name, "libcamera") == 0)
-        return bf_fail(e, -EINVAL, "source libcamera is not in this build: configure it with -DBELFRY_LIBCAMERA=ON, "
-                                   "or use source test-pattern or file");
+        return bf_fail(e, -EINVAL,
+                       "source libcamera is not in this build: configure it with -DBELFRY_LIBCAMERA=ON, "
+                       "or use source test-pattern or file");
 #endif
     return bf_fail(e, -EINVAL, "source \"%s\" is unknown: expected test-pattern, file or libcamera", name);
 }

@@ -7,10 +7,10 @@
 #include "media/frame.h"
 
 struct bf_source_options {
-    uint32_t width, height, fps;  /* wanted; a source may give another size, see `format` */
-    const char *file;             /* file */
-    const char *sensor;           /* libcamera: index or id */
-    const struct bf_stop *stop;   /* ends every wait inside the source */
+    uint32_t width, height, fps; /* wanted; a source may give another size, see `format` */
+    const char *file;            /* file */
+    const char *sensor;          /* libcamera: index or id */
+    const struct bf_stop *stop;  /* ends every wait inside the source */
 };
 
 struct bf_source_format {
@@ -19,8 +19,8 @@ struct bf_source_format {
 };
 
 struct bf_source_ops {
-    const char *name;     /* as in the configuration */
-    bool paints_barcode;  /* its pictures carry the time barcode already */
+    const char *name;    /* as in the configuration */
+    bool paints_barcode; /* its pictures carry the time barcode already */
     /* `options` and what it points to outlive the source. */
     int (*open)(void **ret, const struct bf_source_options *options, struct bf_source_format *ret_format,
                 struct bf_error *e);

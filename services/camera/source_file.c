@@ -40,7 +40,7 @@ static int file_open(void **ret, const struct bf_source_options *o, struct bf_so
 
     s->stop = o->stop;
     bf_pace_init(&s->pace, o->fps, bf_mono_us());
-    *ret_format = (struct bf_source_format){BF_I420, o->width, o->height};
+    *ret_format = (struct bf_source_format){ BF_I420, o->width, o->height };
     *ret = BF_TAKE(s);
     return 0;
 }

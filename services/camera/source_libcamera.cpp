@@ -42,7 +42,10 @@ struct Mapping {
     Mapping() = default;
     Mapping(const Mapping &) = delete;
     Mapping &operator=(const Mapping &) = delete;
-    Mapping(Mapping &&other) noexcept : fd(other.fd), data(other.data), size(other.size) { other.data = MAP_FAILED; }
+    Mapping(Mapping &&other) noexcept : fd(other.fd), data(other.data), size(other.size)
+    {
+        other.data = MAP_FAILED;
+    }
     ~Mapping()
     {
         if (data != MAP_FAILED)
@@ -74,7 +77,8 @@ std::string ids_of(const std::vector<std::shared_ptr<lc::Camera>> &cameras)
     return ids.empty() ? "none" : ids;
 }
 
-/* libcamera's own log lines become ours. Each comes in one call, on any thread: "[time] [tid] LEVEL Category file: text". */
+/* libcamera's own log lines become ours. Each comes in one call, on any thread:
+ * "[time] [tid] LEVEL Category file: text". */
 class LogLines final : public std::streambuf {
     std::streamsize xsputn(const char *text, std::streamsize size) override
     {
@@ -91,7 +95,10 @@ class LogLines final : public std::streambuf {
         return size;
     }
 
-    int_type overflow(int_type c) override { return traits_type::not_eof(c); }
+    int_type overflow(int_type c) override
+    {
+        return traits_type::not_eof(c);
+    }
 
     static enum bf_log_level level_of(std::string_view line)
     {
@@ -150,7 +157,7 @@ struct bf_libcamera {
     void release();
     void stop();
 
-private:
+  private:
     int collect(struct bf_error *e);
     int keep_newest(struct bf_error *e);
     int find(const std::string &sensor, struct bf_error *e);
@@ -193,7 +200,8 @@ int bf_libcamera::find(const std::string &sensor, struct bf_error *e)
         camera = manager->get(sensor);
     }
     if (!camera)
-        return bf_fail(e, -ENODEV, "libcamera %s has no camera \"%s\": there are %s; set the camera's `sensor` to one of "
+        return bf_fail(e, -ENODEV,
+                       "libcamera %s has no camera \"%s\": there are %s; set the camera's `sensor` to one of "
                        "them, and check the cable and that this user may open /dev/media* and /dev/video*",
                        lc::CameraManager::version().c_str(), sensor.c_str(), ids_of(cameras).c_str());
 
@@ -205,12 +213,12 @@ int bf_libcamera::find(const std::string &sensor, struct bf_error *e)
 
 int bf_libcamera::configure(uint32_t width, uint32_t height, struct bf_error *e)
 {
-    config = camera->generateConfiguration({lc::StreamRole::VideoRecording});
+    config = camera->generateConfiguration({ lc::StreamRole::VideoRecording });
     if (!config || config->empty())
         return bf_fail(e, -ENOTSUP, "camera %s offers no video stream", id.c_str());
 
     lc::StreamConfiguration &stream = config->at(0);
-    for (const lc::PixelFormat &wanted : {lc::formats::NV12, lc::formats::YUV420}) {
+    for (const lc::PixelFormat &wanted : { lc::formats::NV12, lc::formats::YUV420 }) {
         stream.pixelFormat = wanted;
         stream.size = lc::Size(width, height);
         stream.bufferCount = 4;
@@ -221,8 +229,8 @@ int bf_libcamera::configure(uint32_t width, uint32_t height, struct bf_error *e)
         return bf_fail(e, -ENOTSUP, "camera %s gives %s: expected one that gives NV12 or YUV420", id.c_str(),
                        stream.pixelFormat.toString().c_str());
     if (stream.size.width % 2 != 0 || stream.size.height % 2 != 0)
-        return bf_fail(e, -ENOTSUP, "camera %s adjusts %ux%u to %s, which is not even: ask for another size", id.c_str(),
-                       width, height, stream.size.toString().c_str());
+        return bf_fail(e, -ENOTSUP, "camera %s adjusts %ux%u to %s, which is not even: ask for another size",
+                       id.c_str(), width, height, stream.size.toString().c_str());
 
     const int r = camera->configure(config.get());
     if (r < 0)
@@ -233,7 +241,7 @@ int bf_libcamera::configure(uint32_t width, uint32_t height, struct bf_error *e)
     mode.width = stream.size.width;
     mode.height = stream.size.height;
     const uint32_t chroma = nv12 ? stream.stride : stream.stride / 2;
-    strides = {stream.stride, chroma, nv12 ? 0 : chroma};
+    strides = { stream.stride, chroma, nv12 ? 0 : chroma };
     return 0;
 }
 
@@ -294,8 +302,10 @@ int bf_libcamera::allocate(struct bf_error *e)
     allocator = std::make_unique<lc::FrameBufferAllocator>(camera);
     const int allocated = allocator->allocate(stream);
     if (allocated <= 0)
-        return bf_fail(e, allocated < 0 ? allocated : -ENOBUFS, "camera %s has no memory for pictures: %s; it needs "
-                       "/dev/dma_heap or the memory of its driver", id.c_str(), strerror(allocated < 0 ? -allocated : ENOBUFS));
+        return bf_fail(e, allocated < 0 ? allocated : -ENOBUFS,
+                       "camera %s has no memory for pictures: %s; it needs "
+                       "/dev/dma_heap or the memory of its driver",
+                       id.c_str(), strerror(allocated < 0 ? -allocated : ENOBUFS));
 
     const auto &buffers = allocator->buffers(stream);
     slots.resize(buffers.size());
@@ -351,7 +361,7 @@ int bf_libcamera::start(struct bf_error *e)
     const lc::ControlInfoMap &known = camera->controls();
     lc::ControlList controls(known);
     const int64_t frame_us = 1000000 / fps;
-    const std::array<int64_t, 2> limits = {frame_us, frame_us};
+    const std::array<int64_t, 2> limits = { frame_us, frame_us };
 
     if (known.find(lc::controls::FrameDurationLimits.id()) != known.end())
         controls.set(lc::controls::FrameDurationLimits, lc::Span<const int64_t, 2>(limits));

@@ -31,7 +31,7 @@ BF_DEFINE_CLEANUP(struct sensor, sensor_close)
 static int sensor_open(void **ret, const struct bf_source_options *o, struct bf_source_format *ret_format,
                        struct bf_error *e)
 {
-    const struct bf_libcamera_options options = {o->sensor, o->width, o->height, o->fps};
+    const struct bf_libcamera_options options = { o->sensor, o->width, o->height, o->fps };
     _cleanup_(sensor_closep) struct sensor *s = calloc(1, sizeof(*s));
     struct bf_libcamera_mode mode;
     int r;
@@ -48,7 +48,7 @@ static int sensor_open(void **ret, const struct bf_source_options *o, struct bf_
     s->stop = o->stop;
     bf_pace_init(&s->pace, o->fps, bf_mono_us());
     bf_libcamera_mode_of(s->camera, &mode);
-    *ret_format = (struct bf_source_format){mode.format, mode.width, mode.height};
+    *ret_format = (struct bf_source_format){ mode.format, mode.width, mode.height };
     *ret = BF_TAKE(s);
     return 0;
 }

@@ -24,12 +24,12 @@ struct test_pattern {
     struct picture background; /* as it is without what moves */
     struct picture shown;
     uint64_t count;
-    uint32_t top;              /* first row below the clock, even */
-    uint32_t square;           /* side of the square, pixels, even */
+    uint32_t top;    /* first row below the clock, even */
+    uint32_t square; /* side of the square, pixels, even */
     uint32_t square_x, square_y;
     uint32_t band_y, band_rows;
     uint32_t clock_scale;
-    char clock[CLOCK_SIZE];    /* what stands there now */
+    char clock[CLOCK_SIZE];          /* what stands there now */
     uint8_t noise[2 * NOISE_PERIOD]; /* one period twice, so that a scrolled row is one copy */
 };
 
@@ -50,14 +50,15 @@ static int picture_init(struct picture *p, uint32_t width, uint32_t height)
         .format = BF_I420,
         .width = width,
         .height = height,
-        .planes = {p->memory, p->memory + luma, p->memory + luma + luma / 4},
-        .strides = {width, width / 2, width / 2},
+        .planes = { p->memory, p->memory + luma, p->memory + luma + luma / 4 },
+        .strides = { width, width / 2, width / 2 },
     };
     return 0;
 }
 
 /* Copies a rectangle with even edges in all three planes. */
-static void copy_rectangle(const struct bf_frame *to, const struct bf_frame *from, uint32_t x, uint32_t y, uint32_t side)
+static void copy_rectangle(const struct bf_frame *to, const struct bf_frame *from, uint32_t x, uint32_t y,
+                           uint32_t side)
 {
     for (unsigned p = 0; p < 3; p++) {
         unsigned shift = p > 0;
@@ -68,11 +69,11 @@ static void copy_rectangle(const struct bf_frame *to, const struct bf_frame *fro
     }
 }
 
-/* Eight bars of colour over a gentle slope of light. */
-static void draw_background(const struct bf_frame *f)
+/* Eight bars of colour over a gentle slope of light; the first `grey_rows`, where the clock stands, without colour. */
+static void draw_background(const struct bf_frame *f, uint32_t grey_rows)
 {
-    static const uint8_t u[8] = {128, 44, 156, 72, 184, 100, 212, 128};
-    static const uint8_t v[8] = {128, 142, 44, 58, 198, 212, 114, 128};
+    static const uint8_t u[8] = { 128, 44, 156, 72, 184, 100, 212, 128 };
+    static const uint8_t v[8] = { 128, 142, 44, 58, 198, 212, 114, 128 };
 
     for (uint32_t y = 0; y < f->height; y++)
         for (uint32_t x = 0; x < f->width; x++)
@@ -82,8 +83,9 @@ static void draw_background(const struct bf_frame *f)
     for (uint32_t y = 0; y < f->height / 2; y++)
         for (uint32_t x = 0; x < f->width / 2; x++) {
             size_t at = (size_t)y * f->strides[1] + x;
-            f->planes[1][at] = u[x * 16 / f->width];
-            f->planes[2][at] = v[x * 16 / f->width];
+            uint32_t bar = y < grey_rows / 2 ? 0 : x * 16 / f->width;
+            f->planes[1][at] = u[bar];
+            f->planes[2][at] = v[bar];
         }
 }
 
@@ -190,11 +192,11 @@ static int test_pattern_open(void **ret, const struct bf_source_options *o, stru
     t->stop = o->stop;
     lay_out(t, o->width, o->height);
     make_noise(t->noise);
-    draw_background(&t->background.frame);
+    draw_background(&t->background.frame, t->top);
     memcpy(t->shown.memory, t->background.memory, (size_t)o->width * o->height * 3 / 2);
     bf_pace_init(&t->pace, o->fps, bf_mono_us());
 
-    *ret_format = (struct bf_source_format){BF_I420, o->width, o->height};
+    *ret_format = (struct bf_source_format){ BF_I420, o->width, o->height };
     *ret = BF_TAKE(t);
     return 0;
 }

@@ -44,12 +44,12 @@ int bf_stop_wait_until(const struct bf_stop *s, uint64_t mono_us)
 
 int bf_stop_wait_fd(const struct bf_stop *s, int fd, uint64_t mono_us)
 {
-    struct pollfd fds[] = {{.fd = s->fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    struct pollfd fds[] = { { .fd = s->fd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
 
     for (;;) {
         uint64_t now = bf_mono_us();
         uint64_t left = mono_us > now ? mono_us - now : 0;
-        struct timespec timeout = {.tv_sec = (time_t)(left / 1000000), .tv_nsec = (long)(left % 1000000) * 1000};
+        struct timespec timeout = { .tv_sec = (time_t)(left / 1000000), .tv_nsec = (long)(left % 1000000) * 1000 };
         int n = ppoll(fds, BF_COUNT_OF(fds), &timeout, NULL);
 
         if (n < 0 && errno != EINTR)

@@ -45,7 +45,7 @@ static void describe(struct bf_worker_event *ret, const struct bf_pipeline *p, c
 static void tell(void *user, enum bf_pipeline_event kind, const char *code, const struct bf_error *why)
 {
     struct bf_worker *w = user;
-    struct bf_worker_event event = {.kind = (enum bf_worker_event_kind)kind};
+    struct bf_worker_event event = { .kind = (enum bf_worker_event_kind)kind };
 
     describe(&event, &w->pipeline, code, why);
     bf_mailbox_put(w->events, &event);
@@ -144,7 +144,7 @@ int bf_worker_poll(struct bf_worker *w, struct bf_worker_event *ret)
         return -EAGAIN;
 
     w->end_told = true;
-    *ret = (struct bf_worker_event){.kind = BF_WORKER_ENDED};
+    *ret = (struct bf_worker_event){ .kind = BF_WORKER_ENDED };
     describe(ret, &w->pipeline, w->pipeline.end_code, &w->pipeline.end_error);
     return 0;
 }

@@ -28,9 +28,9 @@ enum bf_worker_event_kind {
 
 struct bf_worker_event {
     enum bf_worker_event_kind kind;
-    const char *code;      /* constant word for the state's last_error; NULL or "" where nothing is wrong */
-    struct bf_error error; /* with a code: the sentence */
-    char encoder[32];      /* libavcodec's name; "" before there is one */
+    const char *code;       /* constant word for the state's last_error; NULL or "" where nothing is wrong */
+    struct bf_error error;  /* with a code: the sentence */
+    char encoder[32];       /* libavcodec's name; "" before there is one */
     uint32_t width, height; /* what is really encoded */
     struct bf_pipeline_counters counters;
 };

@@ -1,6 +1,7 @@
-/* Lets libcamera's virtual pipeline handler run where the kernel has neither /dev/udmabuf nor /dev/dma_heap: linked into
- * the test program, it stands in front of libc's open, stat and ioctl. Where the kernel has the device, it is used. Also
- * puts this folder's virtual.yaml in the place of the packaged one, which libcamera reads from one fixed path only. */
+/* Lets libcamera's virtual pipeline handler run where the kernel has neither /dev/udmabuf nor /dev/dma_heap: linked
+ * into the test program, it stands in front of libc's open, stat and ioctl. Where the kernel has the device, it is
+ * used. Also puts this folder's virtual.yaml in the place of the packaged one, which libcamera reads from one fixed
+ * path only. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
@@ -25,7 +26,7 @@ static const char *redirected(const char *path)
     size_t length = strlen(path), tail = strlen(CONFIG_TAIL);
 
     if (length >= tail && strcmp(path + length - tail, CONFIG_TAIL) == 0)
-        return BELFRY_SOURCE_DIR "/tests/libcamera/virtual.yaml";
+        return VIRTUAL_YAML;
 
     return path;
 }

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "camera.pb-c.h"
 #include "event.pb-c.h"
@@ -64,6 +65,22 @@ const uint8_t *fx_root_secret(void)
 const uint8_t *fx_root_public(void)
 {
     return pair(FX_NODES)->public_key;
+}
+
+/* Through a key file, as a service gets it. */
+struct bf_key *fx_key(enum fx_node node)
+{
+    char path[] = "/tmp/belfry-key-XXXXXX", text[2 * crypto_sign_SEEDBYTES + 1];
+    int fd = mkstemp(path); /* 0600 */
+    struct bf_key *k = NULL;
+
+    assert(fd >= 0);
+    sodium_bin2hex(text, sizeof(text), fx_secret(node), crypto_sign_SEEDBYTES);
+    assert(write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1);
+    assert(bf_key_load(&k, path, NULL) == 0);
+    close(fd);
+    unlink(path);
+    return k;
 }
 
 /* ---- trust ---- */

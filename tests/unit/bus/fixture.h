@@ -4,6 +4,7 @@
 #define BELFRY_TESTS_BUS_FIXTURE_H
 
 #include "bus/dsse.h"
+#include "bus/keys.h"
 #include "bus/message.h"
 #include "bus/topic.h"
 #include "bus/trust.h"
@@ -25,6 +26,7 @@ const uint8_t *fx_secret(enum fx_node node);
 const uint8_t *fx_public(enum fx_node node);
 const uint8_t *fx_root_secret(void);
 const uint8_t *fx_root_public(void);
+struct bf_key *fx_key(enum fx_node node); /* free with bf_key_free */
 extern const uint8_t fx_boot_id[16]; /* of the node under test */
 
 /* The bundle of every node but the stranger: version 3, valid for a year around FX_NOW. Static; may be changed before

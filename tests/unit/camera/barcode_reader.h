@@ -1,5 +1,5 @@
-/* The time barcode read back by its definition, sharing no code with the painter: threshold at 128 in the middle of each
- * of the 64 cells, CRC by division of polynomials bit by bit. 0, -1 (no sync), -2 (CRC). */
+/* The time barcode read back by its definition, sharing no code with the painter: threshold at 128 in the middle of
+ * each of the 64 cells, CRC by division of polynomials bit by bit. 0, -1 (no sync), -2 (CRC). */
 #ifndef BELFRY_TESTS_BARCODE_READER_H
 #define BELFRY_TESTS_BARCODE_READER_H
 

@@ -44,11 +44,11 @@ static int fake_open(void **ret, const struct bf_source_options *o, struct bf_so
         .format = BF_I420,
         .width = SIDE,
         .height = SIDE,
-        .planes = {f->pixels, f->pixels + SIDE * SIDE, f->pixels + SIDE * SIDE * 5 / 4},
-        .strides = {SIDE, SIDE / 2, SIDE / 2},
+        .planes = { f->pixels, f->pixels + SIDE * SIDE, f->pixels + SIDE * SIDE * 5 / 4 },
+        .strides = { SIDE, SIDE / 2, SIDE / 2 },
     };
     bf_pace_init(&f->pace, o->fps, bf_mono_us());
-    *ret_format = (struct bf_source_format){BF_I420, SIDE, SIDE};
+    *ret_format = (struct bf_source_format){ BF_I420, SIDE, SIDE };
     *ret = f;
     return 0;
 }
@@ -93,4 +93,4 @@ static void fake_close(void *source)
     free(source);
 }
 
-const struct bf_source_ops fake_source = {.name = "fake", .open = fake_open, .next = fake_next, .close = fake_close};
+const struct bf_source_ops fake_source = { .name = "fake", .open = fake_open, .next = fake_next, .close = fake_close };

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/cleanup.h"
 #include "barcode_reader.h"
+#include "base/cleanup.h"
 #include "camera/overlay.h"
 
 struct canvas {
@@ -26,12 +26,12 @@ static struct canvas canvas_new(enum bf_pixel_format format, uint32_t width, uin
 {
     uint32_t luma = width + MARGIN, chroma = format == BF_NV12 ? luma : width / 2 + MARGIN;
     size_t luma_size = (size_t)luma * height, chroma_size = (size_t)chroma * height / 2;
-    struct canvas c = {.size = luma_size + 2 * chroma_size};
+    struct canvas c = { .size = luma_size + 2 * chroma_size };
 
     c.memory = malloc(c.size);
     assert_non_null(c.memory);
     memset(c.memory, MARK, c.size);
-    c.f = (struct bf_frame){.format = format, .width = width, .height = height};
+    c.f = (struct bf_frame){ .format = format, .width = width, .height = height };
     c.f.planes[0] = c.memory;
     c.f.planes[1] = c.memory + luma_size;
     c.f.planes[2] = format == BF_NV12 ? NULL : c.f.planes[1] + chroma_size;
@@ -43,9 +43,10 @@ static struct canvas canvas_new(enum bf_pixel_format format, uint32_t width, uin
 
 static void barcode_reads_back(void **state)
 {
-    static const uint32_t sizes[][2] = {{64, 64}, {66, 64}, {100, 64}, {126, 64}, {320, 240}, {640, 480}, {720, 576}, {854, 480}, {1920, 1080}};
-    static const uint64_t times[] = {0, 1, 0xa7a7a7a7a7a7, 0xffffffffffff, 1795330000123, 1795330000124};
-    static const enum bf_pixel_format formats[] = {BF_I420, BF_NV12};
+    static const uint32_t sizes[][2] = { { 64, 64 },   { 66, 64 },   { 100, 64 },  { 126, 64 },   { 320, 240 },
+                                         { 640, 480 }, { 720, 576 }, { 854, 480 }, { 1920, 1080 } };
+    static const uint64_t times[] = { 0, 1, 0xa7a7a7a7a7a7, 0xffffffffffff, 1795330000123, 1795330000124 };
+    static const enum bf_pixel_format formats[] = { BF_I420, BF_NV12 };
 
     (void)state;
     for (size_t s = 0; s < BF_COUNT_OF(sizes); s++)
@@ -74,7 +75,7 @@ static void barcode_bits_are_the_published_ones(void **state)
 
 static void barcode_stays_in_its_rows(void **state)
 {
-    static const enum bf_pixel_format formats[] = {BF_I420, BF_NV12};
+    static const enum bf_pixel_format formats[] = { BF_I420, BF_NV12 };
 
     (void)state;
     for (size_t p = 0; p < BF_COUNT_OF(formats); p++) {
@@ -122,7 +123,9 @@ static void glyphs_differ_and_scale(void **state)
 
 static void painting_is_clipped(void **state)
 {
-    static const uint32_t at[][4] = {{60, 60, 100, 100}, {0, 0, 64, 64}, {64, 0, 1, 1}, {0, 64, 1, 1}, {63, 63, 1, 1}};
+    static const uint32_t at[][4] = {
+        { 60, 60, 100, 100 }, { 0, 0, 64, 64 }, { 64, 0, 1, 1 }, { 0, 64, 1, 1 }, { 63, 63, 1, 1 }
+    };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(at); i++) {

@@ -16,9 +16,16 @@
 #define ID "01HZZZZZZZZZZZZZZZZZZZZZZA"
 #define PASSPHRASE "abcdefghijklmnopqrstuvwxyz012345"
 
-static const struct bf_camera_config config = {
-    .id = (char *)"yard", .width = 640, .height = 480, .fps = 30, .bitrate_kbps = 2000, .gop_ms = 1000,
-    .max_width = 1920, .max_height = 1080, .max_fps = 60, .max_bitrate_kbps = 10000};
+static const struct bf_camera_config config = { .id = (char *)"yard",
+                                                .width = 640,
+                                                .height = 480,
+                                                .fps = 30,
+                                                .bitrate_kbps = 2000,
+                                                .gop_ms = 1000,
+                                                .max_width = 1920,
+                                                .max_height = 1080,
+                                                .max_fps = 60,
+                                                .max_bitrate_kbps = 10000 };
 
 static const struct row {
     uint32_t width, height, fps, bitrate_kbps, gop_ms; /* asked */
@@ -26,16 +33,16 @@ static const struct row {
     const char *complains; /* about */
     uint32_t gop_frames;
 } rows[] = {
-    {0, 0, 0, 0, 0, 0, NULL, 30},
-    {1280, 720, 25, 4000, 500, 0, NULL, 12},
-    {1920, 1080, 60, 10000, 10000, 0, NULL, 600},
-    {640, 480, 1, 0, 100, 0, NULL, 1},
-    {1922, 0, 0, 0, 0, -EINVAL, "width 1922", 0},
-    {0, 1082, 0, 0, 0, -EINVAL, "height 1082", 0},
-    {0, 0, 61, 0, 0, -EINVAL, "fps 61", 0},
-    {0, 0, 0, 10001, 0, -EINVAL, "bitrate_kbps 10001", 0},
-    {641, 0, 0, 0, 0, -EINVAL, "even", 0},
-    {62, 0, 0, 0, 0, -EINVAL, "at least 64", 0},
+    { 0, 0, 0, 0, 0, 0, NULL, 30 },
+    { 1280, 720, 25, 4000, 500, 0, NULL, 12 },
+    { 1920, 1080, 60, 10000, 10000, 0, NULL, 600 },
+    { 640, 480, 1, 0, 100, 0, NULL, 1 },
+    { 1922, 0, 0, 0, 0, -EINVAL, "width 1922", 0 },
+    { 0, 1082, 0, 0, 0, -EINVAL, "height 1082", 0 },
+    { 0, 0, 61, 0, 0, -EINVAL, "fps 61", 0 },
+    { 0, 0, 0, 10001, 0, -EINVAL, "bitrate_kbps 10001", 0 },
+    { 641, 0, 0, 0, 0, -EINVAL, "even", 0 },
+    { 62, 0, 0, 0, 0, -EINVAL, "at least 64", 0 },
 };
 
 static struct bf_key *key;
@@ -76,8 +83,8 @@ static void video_is_asked_for_or_configured(void **state)
 {
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
-        struct bf_camera_session s = {0};
-        struct bf_error e = {0};
+        struct bf_camera_session s = { 0 };
+        struct bf_error e = { 0 };
         video.width = rows[i].width;
         video.height = rows[i].height;
         video.fps = rows[i].fps;
@@ -100,7 +107,7 @@ static void video_is_asked_for_or_configured(void **state)
 static void without_video_it_is_as_configured(void **state)
 {
     struct bf_camera_session s;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     (void)state;
     session.video = NULL;
@@ -112,7 +119,7 @@ static void without_video_it_is_as_configured(void **state)
 static void media_key_is_opened_and_wiped(void **state)
 {
     struct bf_camera_session s;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     (void)state;
     assert_int_equal(make(&s, &e), 0);
@@ -130,7 +137,7 @@ static void media_key_is_opened_and_wiped(void **state)
 static void a_key_for_somebody_else_is_refused(void **state)
 {
     struct bf_camera_session s;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     (void)state;
     endpoint.sealed_media_key.data[40] ^= 1;
@@ -143,7 +150,7 @@ static void a_key_for_somebody_else_is_refused(void **state)
 static void srt_needs_a_key_and_udp_does_not(void **state)
 {
     struct bf_camera_session s;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     (void)state;
     endpoint.sealed_media_key.len = 0;
@@ -158,7 +165,7 @@ static void srt_needs_a_key_and_udp_does_not(void **state)
 static void an_endpoint_is_needed(void **state)
 {
     struct bf_camera_session s;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     (void)state;
     endpoint.port = 65536;
@@ -176,9 +183,9 @@ static void an_endpoint_is_needed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(video_is_asked_for_or_configured),   TEST(without_video_it_is_as_configured),
-        TEST(media_key_is_opened_and_wiped),      TEST(a_key_for_somebody_else_is_refused),
-        TEST(srt_needs_a_key_and_udp_does_not),   TEST(an_endpoint_is_needed),
+        TEST(video_is_asked_for_or_configured), TEST(without_video_it_is_as_configured),
+        TEST(media_key_is_opened_and_wiped),    TEST(a_key_for_somebody_else_is_refused),
+        TEST(srt_needs_a_key_and_udp_does_not), TEST(an_endpoint_is_needed),
     };
 
     if (sodium_init() < 0 || bf_key_generate(&key) < 0)

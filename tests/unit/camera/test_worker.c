@@ -41,11 +41,14 @@ static int setup(void **state)
 
 static struct bf_transport *listen_on(enum bf_transport_kind kind, uint16_t port)
 {
-    const struct bf_transport_options o = {.kind = kind, .host = "127.0.0.1", .port = port, .latency_ms = 20,
-                                           .passphrase = kind == BF_TRANSPORT_SRT ? PASSPHRASE : NULL,
-                                           .timeout_ms = PATIENCE_S * 1000};
+    const struct bf_transport_options o = { .kind = kind,
+                                            .host = "127.0.0.1",
+                                            .port = port,
+                                            .latency_ms = 20,
+                                            .passphrase = kind == BF_TRANSPORT_SRT ? PASSPHRASE : NULL,
+                                            .timeout_ms = PATIENCE_S * 1000 };
     struct bf_transport *t = NULL;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     if (bf_transport_listen(&t, &o, &e) < 0)
         fail_msg("%s", e.text);
@@ -54,8 +57,16 @@ static struct bf_transport *listen_on(enum bf_transport_kind kind, uint16_t port
 
 static struct bf_camera_session session_to(enum bf_transport_kind kind, uint16_t port)
 {
-    struct bf_camera_session s = {.id = ID, .width = 64, .height = 64, .fps = 50, .bitrate_kbps = 500, .gop_ms = 1000,
-                                  .transport = kind, .host = "127.0.0.1", .port = port, .latency_ms = 20};
+    struct bf_camera_session s = { .id = ID,
+                                   .width = 64,
+                                   .height = 64,
+                                   .fps = 50,
+                                   .bitrate_kbps = 500,
+                                   .gop_ms = 1000,
+                                   .transport = kind,
+                                   .host = "127.0.0.1",
+                                   .port = port,
+                                   .latency_ms = 20 };
 
     if (kind == BF_TRANSPORT_SRT)
         memcpy(s.passphrase, PASSPHRASE, sizeof(PASSPHRASE));
@@ -65,10 +76,14 @@ static struct bf_camera_session session_to(enum bf_transport_kind kind, uint16_t
 static struct bf_worker *start(const struct bf_source_ops *source, const struct bf_camera_session *session,
                                const char *encoder, uint32_t no_frame_ms)
 {
-    const struct bf_worker_options o = {.session = session, .source = source, .encoder = encoder, .barcode = true,
-                                        .no_frame_ms = no_frame_ms, .wake = wake};
+    const struct bf_worker_options o = { .session = session,
+                                         .source = source,
+                                         .encoder = encoder,
+                                         .barcode = true,
+                                         .no_frame_ms = no_frame_ms,
+                                         .wake = wake };
     struct bf_worker *w = NULL;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     if (bf_worker_new(&w, &o, &e) < 0)
         fail_msg("%s", e.text);
@@ -128,7 +143,7 @@ static void units_arrive_with_capture_times(void **state)
     struct bf_camera_session s = session_to(BF_TRANSPORT_UDP, bf_transport_port(t));
     struct bf_worker *w = start(&bf_source_test_pattern, &s, "libx264", 3000);
     struct bf_ts_reader *reader = NULL;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     int64_t last = -1;
 
     (void)state;
@@ -267,9 +282,9 @@ static void what_breaks_ends_it_with_a_reason(void **state)
         unsigned broken_after;
         const char *encoder, *code, *text;
     } rows[] = {
-        {-ENODEV, 0, "libx264", "source_failed", "does not open"},
-        {0, 1, "libx264", "source_failed", "broken"},
-        {0, 0, "h264_imaginary", "encoder_failed", "h264_imaginary"},
+        { -ENODEV, 0, "libx264", "source_failed", "does not open" },
+        { 0, 1, "libx264", "source_failed", "broken" },
+        { 0, 0, "h264_imaginary", "encoder_failed", "h264_imaginary" },
     };
     struct bf_transport *t = listen_on(BF_TRANSPORT_UDP, 0);
     struct bf_camera_session s = session_to(BF_TRANSPORT_UDP, bf_transport_port(t));
@@ -333,7 +348,7 @@ static void a_receiver_that_left_is_dialled_again(void **state)
     struct bf_worker *w = start(&fake_source, &s, "libx264", 3000);
     struct bf_ts_reader *reader = NULL;
     struct bf_ts_packet p;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     struct bf_au au;
 
     (void)state;

@@ -1,0 +1,631 @@
+/* Nodes on a real broker: birth, last will, good-bye, commands and their duplicates, refusals, a changing bundle. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "broker.h"
+#include "bus/bus.h"
+#include "fixture.h"
+
+#include "camera.pb-c.h"
+#include "gateway.pb-c.h"
+
+#define PATIENCE_MS 15000
+#define CAMERA_STATE_TOPIC "belfry/v1/home/camera/cam-1/state"
+
+static const uint8_t gateway_boot_id[16] = "gateway-boot-id";
+
+/* One node under test, whatever its role. */
+struct node {
+    struct bf_bus *bus;
+    struct bf_key *key;
+    enum fx_node who;
+    unsigned births, deaths, states, desired, commands, replies, refused, connects, disconnects;
+    uint64_t last_state_us, last_desired_us;
+    enum bf_refusal last_refusal;
+    uint8_t asked[16], answered[16];
+    bool slow; /* keeps the asker and does not answer */
+    struct bf_asker asker;
+    bool stopped;
+};
+
+static int with_state(void *user, bool offline, int (*pack)(void *pack_user, ProtobufCMessage *m), void *pack_user)
+{
+    const struct node *n = user;
+    ProtobufCMessage *m = fx_message(n->who == FX_GATEWAY ? BF_MSG_GATEWAY_STATE : BF_MSG_CAMERA_STATE);
+    const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "node");
+
+    (*(Belfry__V1__NodeStatus **)((uint8_t *)m + f->offset))->online = !offline;
+    return pack(pack_user, m);
+}
+
+static void on_camera_state(void *user, const struct bf_incoming *m)
+{
+    const Belfry__V1__CameraState *s = (const Belfry__V1__CameraState *)m->message;
+    struct node *n = user;
+
+    assert_int_equal(s->node->online, !m->will);
+    n->states++;
+    n->deaths += m->will;
+    n->births += !m->will;
+    n->last_state_us = bf_mono_us();
+}
+
+static void on_desired(void *user, const struct bf_incoming *m)
+{
+    struct node *n = user;
+
+    assert_string_equal(m->header->sender, "gateway-1");
+    n->desired++;
+    n->last_desired_us = bf_mono_us();
+    assert_int_equal(bf_bus_send_state(n->bus), 0);
+}
+
+static void on_command(void *user, const struct bf_incoming *m)
+{
+    struct node *n = user;
+
+    n->commands++;
+    n->asker = bf_asker_of(m);
+    if (!n->slow)
+        assert_int_equal(bf_bus_reply(n->bus, m, BF_MSG_GATEWAY_REPLY, fx_message(BF_MSG_GATEWAY_REPLY)), 0);
+}
+
+static void on_reply(void *user, const struct bf_incoming *m)
+{
+    struct node *n = user;
+
+    n->replies++;
+    memcpy(n->answered, m->header->in_reply_to.data, sizeof(n->answered));
+}
+
+static void on_refused(void *user, const char *topic, enum bf_refusal why, const struct bf_error *e)
+{
+    struct node *n = user;
+
+    assert_non_null(topic);
+    assert_true(strlen(e->text) > 0);
+    n->refused++;
+    n->last_refusal = why;
+}
+
+static void on_connected(void *user)
+{
+    ((struct node *)user)->connects++;
+}
+
+static void on_disconnected(void *user)
+{
+    ((struct node *)user)->disconnects++;
+}
+
+static const struct bf_route camera_routes[] = {
+    {BF_MSG_CAMERA_DESIRED, BF_ROLE_CAMERA, BF_FROM_OWN_TOPIC, on_desired},
+};
+
+static const struct bf_route gateway_routes[] = {
+    {BF_MSG_CAMERA_STATE, BF_ROLE_CAMERA, BF_FROM_EVERY_NODE, on_camera_state},
+    {BF_MSG_GATEWAY_COMMAND, BF_ROLE_GATEWAY, BF_FROM_OWN_TOPIC, on_command},
+};
+
+static const struct bf_route operator_routes[] = {
+    {BF_MSG_GATEWAY_REPLY, BF_ROLE_OPERATOR, BF_FROM_OWN_TOPIC, on_reply},
+};
+
+/* ---- a site with a broker ---- */
+
+static struct broker broker;
+static struct bf_trust *trust;
+static uv_loop_t loop;
+
+static void node_new(struct node *n, enum fx_node who, uint64_t epoch, const struct bf_trust *with)
+{
+    struct bf_bus_options o = {
+        .site = FX_SITE,
+        .node = fx_names[who],
+        .role = fx_roles[who],
+        .trust = with,
+        .epoch = epoch,
+        .boot_id = who == FX_GATEWAY ? gateway_boot_id : fx_boot_id,
+        .mqtt = {.host = "127.0.0.1", .port = broker.port, .client_id = fx_names[who], .keepalive_s = 30},
+        .with_state = who == FX_OPERATOR ? NULL : with_state,
+        .connected = on_connected,
+        .disconnected = on_disconnected,
+        .refused = on_refused,
+        .user = n,
+    };
+    struct bf_error e = {0};
+
+    n->who = who;
+    n->key = fx_key(who);
+    o.key = n->key;
+    o.routes = who == FX_GATEWAY ? gateway_routes : who == FX_OPERATOR ? operator_routes : camera_routes;
+    o.n_routes = who == FX_GATEWAY ? BF_COUNT_OF(gateway_routes) : 1;
+    if (bf_bus_new(&n->bus, &loop, &o, &e) != 0)
+        fail_msg("%s", e.text);
+}
+
+static bool is_up(void *user)
+{
+    return bf_bus_connected(((struct node *)user)->bus);
+}
+
+static void node_up(struct node *n, enum fx_node who, uint64_t epoch)
+{
+    node_new(n, who, epoch, trust);
+    assert_int_equal(bf_bus_start(n->bus), 0);
+    assert_true(run_until(&loop, is_up, n, PATIENCE_MS));
+    assert_int_equal(n->connects, 1);
+}
+
+static void on_stopped(void *user)
+{
+    ((struct node *)user)->stopped = true;
+}
+
+static bool is_stopped(void *user)
+{
+    return ((struct node *)user)->stopped;
+}
+
+static void node_done(struct node *n)
+{
+    bf_bus_stop(n->bus, 2000, on_stopped, n);
+    assert_true(run_until(&loop, is_stopped, n, PATIENCE_MS));
+    bf_bus_free(n->bus);
+    bf_key_free(n->key);
+}
+
+/* "This counter of that node has reached so many." */
+struct wanted {
+    const unsigned *counter;
+    unsigned least;
+};
+
+static bool reached(void *user)
+{
+    const struct wanted *w = user;
+
+    return *w->counter >= w->least;
+}
+
+static void wait_for(const unsigned *counter, unsigned least, const char *what)
+{
+    if (!run_until(&loop, reached, &(struct wanted){counter, least}, PATIENCE_MS))
+        fail_msg("%s: %u instead of %u", what, *counter, least);
+}
+
+#define WAIT_FOR(counter, least) wait_for(&(counter), least, #counter)
+
+/* Anybody with a way to the broker: publishes raw bytes and listens to one topic. */
+struct outsider {
+    struct bf_mqtt *mqtt;
+    uint8_t payload[BF_ENVELOPE_MAX];
+    size_t size;
+    unsigned messages;
+    bool stopped;
+};
+
+static void on_raw(void *user, const char *topic, const uint8_t *payload, size_t size, bool retained)
+{
+    struct outsider *o = user;
+
+    (void)topic;
+    (void)retained;
+    assert_true(size <= sizeof(o->payload));
+    memcpy(o->payload, payload, size);
+    o->size = size;
+    o->messages++;
+}
+
+static void on_raw_connected(void *user)
+{
+    (void)user;
+}
+
+static void on_raw_disconnected(void *user, const char *reason, uint64_t retry_in_ms)
+{
+    (void)user;
+    (void)reason;
+    (void)retry_in_ms;
+}
+
+static bool outsider_is_up(void *user)
+{
+    return bf_mqtt_connected(((struct outsider *)user)->mqtt);
+}
+
+static void outsider_up(struct outsider *o, const char *topic)
+{
+    struct bf_mqtt_options options = {
+        .host = "127.0.0.1", .port = broker.port, .client_id = "outsider", .keepalive_s = 30};
+    struct bf_mqtt_events events = {
+        .connected = on_raw_connected, .disconnected = on_raw_disconnected, .message = on_raw};
+
+    assert_int_equal(bf_mqtt_new(&o->mqtt, &loop, &options, &topic, 1, &events, o, NULL), 0);
+    assert_int_equal(bf_mqtt_start(o->mqtt), 0);
+    assert_true(run_until(&loop, outsider_is_up, o, PATIENCE_MS));
+}
+
+static void on_raw_stopped(void *user)
+{
+    ((struct outsider *)user)->stopped = true;
+}
+
+static bool outsider_is_stopped(void *user)
+{
+    return ((struct outsider *)user)->stopped;
+}
+
+static void outsider_done(struct outsider *o)
+{
+    bf_mqtt_stop(o->mqtt, 1000, on_raw_stopped, o);
+    assert_true(run_until(&loop, outsider_is_stopped, o, PATIENCE_MS));
+    bf_mqtt_free(o->mqtt);
+}
+
+/* ---- tests ---- */
+
+static void send_desired(struct node *gateway, const uint8_t *boot_id, int expected)
+{
+    struct bf_address to = {BF_ROLE_CAMERA, "cam-1", "cam-1", boot_id, 10000};
+
+    assert_int_equal(bf_bus_send(gateway->bus, BF_MSG_CAMERA_DESIRED, &to, fx_message(BF_MSG_CAMERA_DESIRED), NULL), expected);
+}
+
+static void test_birth_desired_and_good_bye(void **state)
+{
+    struct node gateway = {0}, camera = {0};
+    uint64_t begun, desired_us = 0, state_us = 0;
+
+    (void)state;
+    node_up(&gateway, FX_GATEWAY, 1);
+    node_up(&camera, FX_CAMERA, 1);
+    WAIT_FOR(gateway.births, 1);
+    for (unsigned i = 1; i <= 20; i++) {
+        begun = bf_mono_us();
+        send_desired(&gateway, fx_boot_id, 0);
+        WAIT_FOR(gateway.births, 1 + i);
+        desired_us += camera.last_desired_us - begun;
+        state_us += gateway.last_state_us - begun;
+    }
+    print_message("desired arrives after %u us, the state in answer after %u us, signed and verified\n",
+                  (unsigned)desired_us / 20, (unsigned)state_us / 20);
+    assert_int_equal(camera.desired, 20);
+    assert_true(state_us / 20 < 30000);
+
+    node_done(&camera);
+    WAIT_FOR(gateway.deaths, 1);
+    assert_int_equal(gateway.refused, 0);
+    node_done(&gateway);
+}
+
+static void test_late_comers_find_the_state(void **state)
+{
+    struct node gateway = {0}, camera = {0};
+
+    (void)state;
+    node_up(&camera, FX_CAMERA, 1);
+    node_up(&gateway, FX_GATEWAY, 1);
+    WAIT_FOR(gateway.births, 1);
+    node_done(&gateway);
+    node_done(&camera);
+
+    gateway = (struct node){0};
+    node_up(&gateway, FX_GATEWAY, 2);
+    WAIT_FOR(gateway.deaths, 1); /* the good-bye is retained, and counts for ever */
+    assert_int_equal(gateway.births, 0);
+    assert_int_equal(gateway.refused, 0);
+    node_done(&gateway);
+}
+
+static void test_boot_id(void **state)
+{
+    struct node gateway = {0}, camera = {0};
+
+    (void)state;
+    node_up(&gateway, FX_GATEWAY, 1);
+    node_up(&camera, FX_CAMERA, 1);
+    send_desired(&gateway, gateway_boot_id, 0);
+    WAIT_FOR(camera.refused, 1);
+    assert_int_equal(camera.last_refusal, BF_REFUSED_BOOT_ID);
+    assert_int_equal(bf_bus_refusals(camera.bus, BF_REFUSED_BOOT_ID), 1);
+    assert_int_equal(camera.desired, 0);
+    node_done(&camera);
+    node_done(&gateway);
+}
+
+static void test_sending_what_all_would_refuse(void **state)
+{
+    Belfry__V1__CameraDesired *desired;
+    struct bf_address to = {BF_ROLE_CAMERA, "cam-1", "cam-1", fx_boot_id, 10000};
+    struct node gateway = {0};
+    Belfry__V1__Header *header;
+    uint8_t id[16] = {0};
+
+    (void)state;
+    node_new(&gateway, FX_GATEWAY, 1, trust);
+    send_desired(&gateway, fx_boot_id, -ENOTCONN);
+    assert_int_equal(bf_bus_send_state(gateway.bus), -ENOTCONN);
+    assert_int_equal(bf_bus_start(gateway.bus), 0);
+    assert_true(run_until(&loop, is_up, &gateway, PATIENCE_MS));
+
+    desired = (Belfry__V1__CameraDesired *)fx_message(BF_MSG_CAMERA_DESIRED);
+    header = desired->header;
+    assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_CAMERA_DESIRED, &to, &desired->base, id), 0);
+    assert_ptr_equal(desired->header, header); /* left as it was */
+    assert_int_not_equal(id[0] | id[1] | id[2] | id[3], 0);
+
+    desired->lease->lease_ms = 1;
+    assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_CAMERA_DESIRED, &to, &desired->base, NULL), -EINVAL);
+    assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_EVENT, &to, &desired->base, NULL), -EINVAL);
+    to.topic_id = "../cam";
+    assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_CAMERA_DESIRED, &to, fx_message(BF_MSG_CAMERA_DESIRED), NULL), -EINVAL);
+    assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_TYPES, &to, &desired->base, NULL), -EINVAL);
+    node_done(&gateway);
+}
+
+static void test_command_and_its_duplicate(void **state)
+{
+    struct bf_address to = {BF_ROLE_GATEWAY, "gateway-1", "gateway-1", gateway_boot_id, 10000};
+    struct node gateway = {0}, operator = {0};
+    struct outsider eve = {0};
+    static uint8_t recorded[BF_ENVELOPE_MAX];
+    size_t size;
+
+    (void)state;
+    node_up(&gateway, FX_GATEWAY, 1);
+    node_up(&operator, FX_OPERATOR, 1);
+    outsider_up(&eve, "belfry/v1/home/gateway/gateway-1/cmd");
+    assert_int_equal(bf_bus_send(operator.bus, BF_MSG_GATEWAY_COMMAND, &to, fx_message(BF_MSG_GATEWAY_COMMAND), operator.asked), 0);
+    WAIT_FOR(operator.replies, 1);
+    assert_memory_equal(operator.answered, operator.asked, 16);
+    WAIT_FOR(eve.messages, 1);
+
+    /* The same bytes again, as a broker may deliver them: answered from the bus, not executed. */
+    size = eve.size;
+    memcpy(recorded, eve.payload, size);
+    assert_int_equal(bf_mqtt_publish(eve.mqtt, "belfry/v1/home/gateway/gateway-1/cmd", recorded, size, false), 0);
+    WAIT_FOR(operator.replies, 2);
+    assert_memory_equal(operator.answered, operator.asked, 16);
+    assert_int_equal(gateway.commands, 1);
+    assert_int_equal(bf_bus_refusals(gateway.bus, BF_DUPLICATE), 1);
+
+    /* A slow one: its duplicate waits for the same answer. */
+    gateway.slow = true;
+    assert_int_equal(bf_bus_send(operator.bus, BF_MSG_GATEWAY_COMMAND, &to, fx_message(BF_MSG_GATEWAY_COMMAND), operator.asked), 0);
+    WAIT_FOR(gateway.commands, 2);
+    WAIT_FOR(eve.messages, 3);
+    assert_int_equal(bf_mqtt_publish(eve.mqtt, "belfry/v1/home/gateway/gateway-1/cmd", eve.payload, eve.size, false), 0);
+    WAIT_FOR(eve.messages, 4);
+    assert_int_equal(bf_bus_reply_to(gateway.bus, &gateway.asker, BF_MSG_GATEWAY_REPLY, fx_message(BF_MSG_GATEWAY_REPLY)), 0);
+    WAIT_FOR(operator.replies, 3);
+    assert_memory_equal(operator.answered, operator.asked, 16);
+    assert_int_equal(gateway.commands, 2);
+    assert_int_equal(operator.refused, 0);
+
+    outsider_done(&eve);
+    node_done(&operator);
+    node_done(&gateway);
+}
+
+static void test_forgeries_change_nothing(void **state)
+{
+    static const struct {
+        enum fx_node signer;
+        bool flip;
+        enum bf_refusal expected;
+    } rows[] = {{FX_STRANGER, false, BF_REFUSED_KEY}, {FX_CAMERA_2, false, BF_REFUSED_SENDER}, {FX_CAMERA, true, BF_REFUSED_SIGNATURE}};
+    struct node gateway = {0};
+    struct outsider eve = {0};
+    uint8_t *envelope;
+    size_t size;
+
+    (void)state;
+    node_up(&gateway, FX_GATEWAY, 1);
+    outsider_up(&eve, CAMERA_STATE_TOPIC);
+    for (unsigned i = 0; i < BF_COUNT_OF(rows); i++) {
+        ProtobufCMessage *m = fx_message(BF_MSG_CAMERA_STATE);
+
+        fx_header(m)->issued_at_ms = bf_unix_ms();
+        envelope = fx_seal(BF_MSG_CAMERA_STATE, m, rows[i].signer, &size);
+        envelope[size - 1] ^= rows[i].flip;
+        assert_int_equal(bf_mqtt_publish(eve.mqtt, CAMERA_STATE_TOPIC, envelope, size, false), 0);
+        free(envelope);
+        WAIT_FOR(gateway.refused, i + 1);
+        assert_int_equal(gateway.last_refusal, rows[i].expected);
+        assert_int_equal(bf_bus_refusals(gateway.bus, rows[i].expected), 1);
+    }
+    assert_int_equal(gateway.states, 0);
+    outsider_done(&eve);
+    node_done(&gateway);
+}
+
+/* What the broker says late about the previous connection must not stay. */
+static void test_late_will(void **state)
+{
+    struct node gateway = {0}, camera = {0};
+    struct outsider eve = {0};
+    uint8_t *envelope;
+    size_t size;
+
+    (void)state;
+    node_up(&gateway, FX_GATEWAY, 1);
+    node_up(&camera, FX_CAMERA, 5);
+    WAIT_FOR(gateway.births, 1);
+    outsider_up(&eve, CAMERA_STATE_TOPIC);
+    {
+        Belfry__V1__CameraState *will = (Belfry__V1__CameraState *)fx_message(BF_MSG_CAMERA_STATE);
+
+        will->node->online = 0;
+        will->header->channel = BELFRY__V1__CHANNEL__CHANNEL_WILL;
+        will->header->ttl_ms = 0;
+        will->header->sequence = 1;
+        will->header->sender_epoch = 5;
+        envelope = fx_seal(BF_MSG_CAMERA_STATE, &will->base, FX_CAMERA, &size);
+    }
+    assert_int_equal(bf_mqtt_publish(eve.mqtt, CAMERA_STATE_TOPIC, envelope, size, true), 0);
+    free(envelope);
+    WAIT_FOR(gateway.deaths, 1);
+    WAIT_FOR(gateway.births, 2); /* it says that it lives */
+    assert_int_equal(camera.disconnects, 0);
+    outsider_done(&eve);
+    node_done(&camera);
+    node_done(&gateway);
+}
+
+static void test_reconnect_gives_birth_again(void **state)
+{
+    struct node gateway = {0}, camera = {0};
+
+    (void)state;
+    node_up(&gateway, FX_GATEWAY, 1);
+    node_up(&camera, FX_CAMERA, 1);
+    WAIT_FOR(gateway.births, 1);
+    broker_stop(&broker);
+    WAIT_FOR(gateway.disconnects, 1);
+    WAIT_FOR(camera.disconnects, 1);
+    assert_int_equal(bf_bus_send_state(camera.bus), -ENOTCONN);
+    gateway.births = 0;
+    broker_restart(&broker);
+    WAIT_FOR(gateway.connects, 2);
+    WAIT_FOR(camera.connects, 2);
+    WAIT_FOR(gateway.births, 1);
+    send_desired(&gateway, fx_boot_id, 0);
+    WAIT_FOR(camera.desired, 1);
+    node_done(&camera);
+    node_done(&gateway);
+}
+
+static void test_new_bundle(void **state)
+{
+    Belfry__V1__TrustBundle *b = fx_bundle();
+    struct node gateway = {0}, camera = {0};
+    struct bf_trust *small = NULL;
+    uint8_t *envelope;
+    size_t size;
+
+    /* The gateway starts with a bundle that does not know the camera yet. */
+    (void)state;
+    b->n_keys = 4;
+    b->keys[0] = b->keys[FX_GATEWAY];
+    b->n_keys = 1;
+    envelope = fx_seal_bundle(b, &size);
+    assert_int_equal(bf_trust_open(&small, envelope, size, fx_root_public(), FX_SITE, 0, NULL), 0);
+    free(envelope);
+    node_new(&gateway, FX_GATEWAY, 1, small);
+    assert_int_equal(bf_bus_start(gateway.bus), 0);
+    assert_true(run_until(&loop, is_up, &gateway, PATIENCE_MS));
+    node_up(&camera, FX_CAMERA, 1);
+    send_desired(&gateway, fx_boot_id, 0);
+    WAIT_FOR(camera.desired, 1);
+    assert_int_equal(gateway.states + gateway.refused, 0);
+
+    bf_bus_set_trust(gateway.bus, trust);
+    WAIT_FOR(gateway.births, 1);
+    node_done(&camera);
+    WAIT_FOR(gateway.deaths, 1);
+
+    /* And forgets it again. */
+    bf_bus_set_trust(gateway.bus, small);
+    node_done(&gateway);
+    bf_trust_free(small);
+}
+
+static void test_never_connected(void **state)
+{
+    struct node camera = {0};
+
+    (void)state;
+    broker_stop(&broker);
+    node_new(&camera, FX_CAMERA, 1, trust);
+    bf_bus_free(camera.bus);
+    bf_key_free(camera.key);
+    node_new(&camera, FX_CAMERA, 1, trust);
+    node_done(&camera); /* never started */
+    camera = (struct node){0};
+    node_new(&camera, FX_CAMERA, 1, trust);
+    assert_int_equal(bf_bus_start(camera.bus), 0);
+    assert_false(run_until(&loop, is_up, &camera, 500));
+    node_done(&camera);
+}
+
+/* SIGKILL: the broker tells, in the camera's own signed words. */
+static void test_killed_node(void **state)
+{
+    struct node gateway = {0};
+    pid_t victim;
+
+    (void)state;
+    victim = fork(); /* before this process has threads */
+    assert_true(victim >= 0);
+    if (victim == 0) {
+        struct node camera = {0};
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        uv_loop_fork(&loop);
+        node_up(&camera, FX_CAMERA, 1);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        _exit(1);
+    }
+    node_up(&gateway, FX_GATEWAY, 1);
+    WAIT_FOR(gateway.births, 1);
+    kill(victim, SIGKILL);
+    waitpid(victim, NULL, 0);
+    WAIT_FOR(gateway.deaths, 1);
+    assert_int_equal(gateway.refused, 0);
+    node_done(&gateway);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    broker_start(&broker, NULL);
+    trust = fx_trust();
+    return uv_loop_init(&loop);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    loop_done(&loop);
+    bf_trust_free(trust);
+    broker_done(&broker);
+    return 0;
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_killed_node), /* forks: first */
+        TEST(test_birth_desired_and_good_bye),
+        TEST(test_late_comers_find_the_state),
+        TEST(test_boot_id),
+        TEST(test_sending_what_all_would_refuse),
+        TEST(test_command_and_its_duplicate),
+        TEST(test_forgeries_change_nothing),
+        TEST(test_late_will),
+        TEST(test_reconnect_gives_birth_again),
+        TEST(test_new_bundle),
+        TEST(test_never_connected),
+    };
+
+    bf_log_init("test", "bus", BF_LOG_ERROR);
+    cmocka_set_test_filter(getenv("BELFRY_TEST_FILTER"));
+    return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
+}
