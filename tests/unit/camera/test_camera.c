@@ -58,7 +58,8 @@ static void check_ranges(enum bf_message_type type, ProtobufCMessage *m)
     header.topic = (char *)"belfry/v1/home/camera/yard/state";
     header.message_id = (ProtobufCBinaryData){ sizeof(id), id };
     header.sender_epoch = header.sequence = 1;
-    header.channel = BELFRY__V1__CHANNEL__CHANNEL_STATE;
+    header.ttl_ms = 15000;
+    header.channel = type == BF_MSG_EVENT ? BELFRY__V1__CHANNEL__CHANNEL_EVT : BELFRY__V1__CHANNEL__CHANNEL_STATE;
     *bf_message_header(m) = &header;
     if (bf_message_row(type)->check(m, &e) < 0)
         fail_msg("%s", e.text);
