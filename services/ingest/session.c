@@ -1,0 +1,517 @@
+#include "ingest/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ingest/endpoint.h"
+
+typedef Belfry__V1__IngestPhase phase_t;
+#define PHASE(name) BELFRY__V1__INGEST_PHASE__INGEST_PHASE_##name
+
+struct bf_session {
+    struct bf_session_host *host;
+    char id[BF_ULID_SIZE], camera[BF_ID_SIZE];
+    phase_t phase;
+
+    Belfry__V1__Transport transport;
+    char address[BF_HOST_SIZE];
+    uint16_t port;
+    uint32_t latency_ms;
+    uint8_t sealed[BF_SEALED_PASSPHRASE_SIZE];
+
+    struct bf_worker *worker;
+    struct bf_worker_counters counters;
+    uint64_t last_part_at_ms;
+    const char *alarm;
+
+    struct bf_worker_end end;      /* when it is over */
+    uint64_t failed_at_ms;
+    bool over, closed_told;
+
+    uv_async_t wake;               /* the worker has something to tell */
+    uv_timer_t silence;
+    unsigned handles;              /* not closed yet */
+    bool freed;
+};
+
+/* ---- phases ---- */
+
+static const char *phase_name(phase_t phase)
+{
+    static const char *const names[] = {"unspecified", "starting", "listening", "live",
+                                        "stalled",     "draining", "ended",     "failed"};
+
+    return names[phase];
+}
+
+static void enter(struct bf_session *s, phase_t phase)
+{
+    if (s->phase == phase)
+        return;
+    bf_info("session changes phase", "session=%s camera=%s from=%s to=%s", s->id, s->camera, phase_name(s->phase),
+            phase_name(phase));
+    s->phase = phase;
+    s->host->changed(s->host->user);
+}
+
+/* ---- the end ---- */
+
+static void release_when_closed(uv_handle_t *handle)
+{
+    struct bf_session *s = handle->data;
+
+    if (--s->handles == 0 && s->freed)
+        free(s);
+}
+
+static void close_handles(struct bf_session *s)
+{
+    if (s->handles == 0 || uv_is_closing((uv_handle_t *)&s->wake))
+        return;
+    uv_close((uv_handle_t *)&s->wake, release_when_closed);
+    uv_close((uv_handle_t *)&s->silence, release_when_closed);
+}
+
+static void log_end(const struct bf_session *s)
+{
+    char quoted[sizeof s->end.error.text + 64];
+
+    if (s->end.failure == NULL)
+        bf_info("session ended", "session=%s camera=%s segments=%" PRIu64 " bytes=%" PRIu64, s->id, s->camera,
+                s->end.segments, s->counters.bytes);
+    else
+        bf_err("session failed", "session=%s camera=%s code=%s error=%s", s->id, s->camera, s->end.failure,
+               bf_log_quote(quoted, sizeof quoted, s->end.error.text));
+}
+
+static void is_over(struct bf_session *s)
+{
+    s->over = true;
+    s->alarm = NULL;
+    s->failed_at_ms = bf_unix_ms();
+    log_end(s);
+    enter(s, s->end.failure == NULL ? PHASE(ENDED) : PHASE(FAILED));
+    close_handles(s);
+    s->host->storage(s->host->user);
+    s->host->over(s->host->user, s);
+}
+
+/* ---- what the worker tells ---- */
+
+struct sync_job {
+    uv_work_t work;
+    struct bf_sync sync;
+    int result;
+    char session_id[BF_ULID_SIZE];
+};
+
+static void run_sync(uv_work_t *work)
+{
+    struct sync_job *job = work->data;
+
+    job->result = bf_sync_run(&job->sync);
+}
+
+static void sync_done(uv_work_t *work, int status)
+{
+    struct sync_job *job = work->data;
+
+    if (status != 0)
+        bf_sync_run(&job->sync); /* cancelled: it never ran */
+    if (job->result != 0)
+        bf_err("a segment may not survive a power cut: syncing it failed", "session=%s error=\"%s\"",
+               job->session_id, strerror(-job->result));
+    free(job);
+}
+
+static void sync_elsewhere(struct bf_session *s, struct bf_sync *sync)
+{
+    struct sync_job *job = calloc(1, sizeof *job);
+
+    if (job == NULL) {
+        bf_sync_run(sync);
+        return;
+    }
+    job->work.data = job;
+    job->sync = *sync;
+    memcpy(job->session_id, s->id, sizeof job->session_id);
+    if (uv_queue_work(s->host->loop, &job->work, run_sync, sync_done) != 0) {
+        bf_sync_run(&job->sync);
+        free(job);
+    }
+}
+
+static void on_silence(uv_timer_t *timer)
+{
+    struct bf_session *s = timer->data;
+
+    if (s->phase == PHASE(LIVE))
+        enter(s, PHASE(STALLED));
+}
+
+static void on_part(struct bf_session *s, uint64_t at_ms)
+{
+    s->last_part_at_ms = at_ms;
+    uv_timer_start(&s->silence, on_silence, s->host->config->ingest.silence_ms, 0);
+    if (s->phase == PHASE(LISTENING) || s->phase == PHASE(STALLED))
+        enter(s, PHASE(LIVE));
+}
+
+static void on_storage(struct bf_session *s, int code)
+{
+    if (code == 0)
+        bf_info("storage works again", "session=%s camera=%s", s->id, s->camera);
+    else
+        bf_err("storage refuses media, the session goes on without", "session=%s camera=%s error=\"%s\"", s->id,
+               s->camera, strerror(-code));
+    s->alarm = code == 0 ? NULL : bf_disk_full(code) ? "disk_full" : "storage_failed";
+    s->host->storage(s->host->user);
+}
+
+static void on_ended(struct bf_session *s)
+{
+    s->end = *bf_worker_end(s->worker);
+    bf_worker_free(s->worker);
+    s->worker = NULL;
+    is_over(s);
+}
+
+static void handle(struct bf_session *s, struct bf_worker_event *event)
+{
+    if (event->kind != BF_WORKER_ENDED)
+        s->counters = event->counters;
+    switch (event->kind) {
+    case BF_WORKER_PART:
+        on_part(s, event->at_ms);
+        break;
+    case BF_WORKER_STORAGE:
+        on_storage(s, event->code);
+        break;
+    case BF_WORKER_SYNC:
+        sync_elsewhere(s, &event->sync);
+        break;
+    case BF_WORKER_COUNTERS:
+        break;
+    case BF_WORKER_ENDED:
+        on_ended(s);
+        break;
+    }
+}
+
+static void on_wake(uv_async_t *async)
+{
+    struct bf_session *s = async->data;
+    struct bf_worker_event event;
+
+    while (s->worker != NULL && bf_worker_poll(s->worker, &event) == 0)
+        handle(s, &event);
+}
+
+static void wake(void *user)
+{
+    struct bf_session *s = user;
+
+    uv_async_send(&s->wake);
+}
+
+/* ---- the beginning ---- */
+
+static int allocate(struct bf_session **ret, struct bf_session_host *host, const char *id, const char *camera)
+{
+    struct bf_session *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return -ENOMEM;
+    s->host = host;
+    s->phase = PHASE(STARTING);
+    memccpy(s->id, id, 0, sizeof s->id - 1);
+    memccpy(s->camera, camera, 0, sizeof s->camera - 1);
+    *ret = s;
+    return 0;
+}
+
+static int make_handles(struct bf_session *s)
+{
+    int r = uv_async_init(s->host->loop, &s->wake, on_wake);
+
+    if (r != 0)
+        return r;
+    uv_timer_init(s->host->loop, &s->silence);
+    s->wake.data = s->silence.data = s;
+    s->handles = 2;
+    return 0;
+}
+
+static int make_worker(struct bf_session *s, const Belfry__V1__IngestSession *wanted, uint32_t lease_epoch)
+{
+    const struct bf_config *config = s->host->config;
+    const struct bf_camera_config *camera = bf_config_camera(config, s->camera);
+    const Belfry__V1__VideoParams *video = wanted->video;
+    bool foreign = wanted->input[0] != '\0'; /* what it was asked for says nothing about what it sends */
+    struct bf_worker_options options = {
+        .site = config->site,
+        .node = s->host->node,
+        .camera = s->camera,
+        .session_id = s->id,
+        .record = wanted->record,
+        .part_ms = wanted->part_ms,
+        .segment_ms = wanted->segment_ms,
+        .window_ms = config->ingest.window_ms,
+        .lease_epoch = lease_epoch,
+        .media_fd = s->host->media_fd,
+        .reserve_bytes = config->ingest.reserve_bytes,
+        .key = s->host->key,
+        .wake = wake,
+        .user = s,
+    };
+
+    if (!foreign) {
+        options.fps = video != NULL && video->fps != 0 ? video->fps : camera != NULL ? camera->fps : 0;
+        options.gop_ms = video != NULL && video->gop_ms != 0 ? video->gop_ms : camera != NULL ? camera->gop_ms : 0;
+    }
+    return bf_worker_new(&s->worker, &options);
+}
+
+/* Tries the ports of the range once each, from the one behind the last that was taken: a sender that still sends to an
+ * ended session then rarely meets a new one. */
+static int listen_in_range(struct bf_session *s, struct bf_transport_options *options, struct bf_error *e)
+{
+    uint16_t first = s->host->config->ingest.port_first, last = s->host->config->ingest.port_last;
+    unsigned ports = last - first + 1U;
+    unsigned at = s->host->next_port >= first && s->host->next_port <= last ? (unsigned)s->host->next_port - first : 0U;
+
+    for (unsigned n = 0; n < ports; n++, at = (at + 1) % ports) {
+        options->port = (uint16_t)(first + at);
+        int r = bf_worker_listen(s->worker, options, e);
+        if (r == -EADDRINUSE)
+            continue;
+        s->host->next_port = (uint16_t)(first + (at + 1) % ports);
+        return r;
+    }
+    return bf_fail(e, -EADDRINUSE, "all ports from %u to %u are in use: widen ingest.port_first and port_last", first,
+                   last);
+}
+
+static int listen_as_camera_expects(struct bf_session *s, const Belfry__V1__IngestSession *wanted,
+                                    const struct bf_trust *trust, struct bf_error *e)
+{
+    const struct bf_config *config = s->host->config;
+    char passphrase[BF_PASSPHRASE_SIZE] = "";
+    struct bf_transport_options options = {
+        .kind = s->transport == BELFRY__V1__TRANSPORT__TRANSPORT_SRT ? BF_TRANSPORT_SRT : BF_TRANSPORT_UDP,
+        .host = config->ingest.address,
+        .latency_ms = s->latency_ms,
+        .source = wanted->input_source[0] != '\0' ? wanted->input_source : NULL,
+        .timeout_ms = config->ingest.silence_ms,
+    };
+    int r = 0;
+
+    if (options.kind == BF_TRANSPORT_SRT) {
+        r = bf_passphrase_make(passphrase);
+        if (r == 0)
+            r = bf_passphrase_seal(passphrase, trust, s->camera, bf_unix_ms(), s->sealed, e);
+        options.passphrase = passphrase;
+    }
+    if (r == 0)
+        r = listen_in_range(s, &options, e);
+    sodium_memzero(passphrase, sizeof passphrase);
+
+    s->port = options.port;
+    memccpy(s->address, config->ingest.advertise, 0, sizeof s->address - 1);
+    return r;
+}
+
+static int listen_as_configured(struct bf_session *s, const Belfry__V1__IngestSession *wanted, struct bf_error *e)
+{
+    struct bf_transport_options options = {
+        .kind = BF_TRANSPORT_UDP,
+        .host = s->address,
+        .source = wanted->input_source[0] != '\0' ? wanted->input_source : NULL,
+        .timeout_ms = s->host->config->ingest.silence_ms,
+    };
+
+    int r = bf_udp_address_parse(wanted->input, s->address, &s->port);
+    if (r != 0)
+        return bf_fail(e, r, "input \"%s\": expected udp://address:port", wanted->input);
+    options.port = s->port;
+    return bf_worker_listen(s->worker, &options, e);
+}
+
+static int start(struct bf_session *s, const Belfry__V1__IngestSession *wanted, uint32_t lease_epoch,
+                 const struct bf_trust *trust, struct bf_error *e)
+{
+    if (bf_trust_expired(trust, bf_unix_ms()))
+        return bf_fail(e, -EKEYEXPIRED, "the trust bundle has expired: renew it with belfryctl");
+    int r = make_handles(s);
+    if (r == 0)
+        r = make_worker(s, wanted, lease_epoch);
+    if (r == 0)
+        r = wanted->input[0] != '\0' ? listen_as_configured(s, wanted, e)
+                                     : listen_as_camera_expects(s, wanted, trust, e);
+    return r == 0 ? bf_worker_start(s->worker) : r;
+}
+
+static const char *why_not_started(int code)
+{
+    static const struct {
+        int code;
+        const char *word;
+    } words[] = {
+        {-EKEYEXPIRED, "trust_expired"},
+        {-ENOKEY, "no_camera_key"},
+        {-EADDRINUSE, "no_free_port"},
+    };
+
+    for (size_t i = 0; i < BF_COUNT_OF(words); i++)
+        if (words[i].code == code)
+            return words[i].word;
+    return "listen_failed";
+}
+
+int bf_session_new(struct bf_session **ret, struct bf_session_host *host, const Belfry__V1__IngestSession *wanted,
+                   uint32_t lease_epoch, const struct bf_trust *trust)
+{
+    struct bf_error e = {""};
+    struct bf_session *s = NULL;
+
+    int r = allocate(&s, host, wanted->session_id, wanted->camera);
+    if (r != 0)
+        return r;
+    *ret = s;
+    s->transport = wanted->transport;
+    s->latency_ms = wanted->latency_ms;
+    r = start(s, wanted, lease_epoch, trust, &e);
+    if (r == 0) {
+        enter(s, PHASE(LISTENING));
+        return 0;
+    }
+
+    if (e.text[0] == '\0')
+        bf_fail(&e, r, "beginning the session: %s", strerror(-r));
+    bf_worker_free(s->worker);
+    s->worker = NULL;
+    s->end.failure = why_not_started(r);
+    s->end.error = e;
+    is_over(s);
+    return 0;
+}
+
+int bf_session_new_ended(struct bf_session **ret, struct bf_session_host *host, const struct bf_orphan *orphan,
+                         const struct bf_session_place *place)
+{
+    struct bf_session *s = NULL;
+
+    int r = allocate(&s, host, orphan->session_id, orphan->camera);
+    if (r != 0)
+        return r;
+    *ret = s;
+    s->counters.parts = place->parts;
+    s->counters.bytes = place->bytes;
+    s->end.begun = s->end.closed = true;
+    s->end.segments = place->segments;
+    memcpy(s->end.chain_head, place->chain_head, sizeof s->end.chain_head);
+    is_over(s);
+    return 0;
+}
+
+void bf_session_stop(struct bf_session *s, const char *reason)
+{
+    if (s->over || s->phase == PHASE(DRAINING))
+        return;
+    enter(s, PHASE(DRAINING));
+    bf_worker_stop(s->worker, reason);
+}
+
+void bf_session_free(struct bf_session *s)
+{
+    if (s == NULL)
+        return;
+    bf_worker_free(s->worker);
+    s->worker = NULL;
+    s->freed = true;
+    close_handles(s);
+    if (s->handles == 0)
+        free(s);
+}
+
+/* ---- looking at it ---- */
+
+struct bf_present bf_session_present(const struct bf_session *s)
+{
+    enum bf_presence presence = s->over                      ? BF_PRESENT_OVER
+                                : s->phase == PHASE(DRAINING) ? BF_PRESENT_ENDING
+                                                              : BF_PRESENT_RUNNING;
+
+    return (struct bf_present){.session_id = s->id, .presence = presence};
+}
+
+const char *bf_session_id(const struct bf_session *s)
+{
+    return s->id;
+}
+
+const char *bf_session_camera(const struct bf_session *s)
+{
+    return s->camera;
+}
+
+const char *bf_session_alarm(const struct bf_session *s)
+{
+    return s->alarm;
+}
+
+struct bf_worker_counters bf_session_counters(const struct bf_session *s)
+{
+    return s->counters;
+}
+
+const struct bf_worker_end *bf_session_end(const struct bf_session *s)
+{
+    return s->over ? &s->end : NULL;
+}
+
+bool bf_session_closed_told(const struct bf_session *s)
+{
+    return s->closed_told;
+}
+
+void bf_session_set_closed_told(struct bf_session *s)
+{
+    s->closed_told = true;
+}
+
+void bf_session_status(struct bf_session *s, struct bf_session_status *ret)
+{
+    belfry__v1__ingest_session_status__init(&ret->message);
+    belfry__v1__endpoint__init(&ret->endpoint);
+    belfry__v1__failure__init(&ret->error);
+    ret->message.session_id = s->id;
+    ret->message.camera = s->camera;
+    ret->message.phase = s->phase;
+    ret->message.parts = s->counters.parts;
+    ret->message.bytes = s->counters.bytes;
+    ret->message.discontinuities = s->counters.packager.discontinuities;
+    ret->message.last_part_at_ms = s->last_part_at_ms;
+
+    if (!s->over) {
+        ret->endpoint.transport = s->transport;
+        ret->endpoint.host = s->address;
+        ret->endpoint.port = s->port;
+        ret->endpoint.latency_ms = s->latency_ms;
+        if (s->transport == BELFRY__V1__TRANSPORT__TRANSPORT_SRT)
+            ret->endpoint.sealed_media_key = (ProtobufCBinaryData){sizeof s->sealed, s->sealed};
+        ret->message.endpoint = &ret->endpoint;
+    }
+    if (s->end.failure != NULL) {
+        ret->error.code = (char *)(uintptr_t)s->end.failure;
+        ret->error.detail = s->end.error.text;
+        ret->error.at_ms = s->failed_at_ms;
+        ret->message.error = &ret->error;
+    }
+}
