@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/id.h"
@@ -107,6 +108,22 @@ static int copy_options(struct bf_mqtt_options *to, const struct bf_mqtt_options
     return 0;
 }
 
+static int check_readable(const char *what, const char *path, struct bf_error *e)
+{
+    if (path == NULL || access(path, R_OK) == 0)
+        return 0;
+    return bf_fail(e, -errno, "MQTT: %s %s: %s", what, path, strerror(errno));
+}
+
+static int check_files(const struct bf_mqtt_options *o, struct bf_error *e)
+{
+    int r = check_readable("CA certificate", o->ca_file, e);
+
+    if (r == 0)
+        r = check_readable("client certificate", o->cert_file, e);
+    return r == 0 ? check_readable("client key", o->key_file, e) : r;
+}
+
 static void wake(void *user)
 {
     uv_async_send(&((struct bf_mqtt *)user)->wake);
@@ -118,6 +135,8 @@ int bf_mqtt_new(struct bf_mqtt **ret, uv_loop_t *loop, const struct bf_mqtt_opti
     _cleanup_(releasep) struct bf_mqtt *m = NULL;
     int r = bf_mqtt_check_options(o, e);
 
+    if (r == 0)
+        r = check_files(o, e);
     if (r == 0)
         r = bf_filters_check(filters, n_filters, e);
     if (r < 0)
@@ -403,7 +422,8 @@ static void on_note(struct bf_mqtt *m, const struct bf_note *n)
         on_link_subscribed(m);
         break;
     case BF_NOTE_TLS_DETAIL:
-        snprintf(m->tls_detail, sizeof(m->tls_detail), "%s", reason);
+        if (m->tls_detail[0] == '\0') /* the first is the cause, the others follow from it */
+            snprintf(m->tls_detail, sizeof(m->tls_detail), "%s", reason);
         break;
     case BF_NOTE_MESSAGE:
         m->counters.received++;

@@ -59,6 +59,7 @@ void bf_inbox_done(struct bf_inbox *i)
 
 struct bf_link {
     MQTTAsync client;
+    bool tls;
     uint64_t number;
     struct bf_inbox *inbox;
 };
@@ -149,21 +150,33 @@ static void describe(char *text, size_t size, const MQTTAsync_failureData5 *resp
         snprintf(text, size, "%s", MQTTAsync_strerror(response->code) != NULL ? MQTTAsync_strerror(response->code) : "failed");
 }
 
+/* Paho has one text for all that happens below MQTT; what else it found comes through on_tls_error, or not at all. */
 static void on_not_connected(void *context, MQTTAsync_failureData5 *response)
 {
+    const struct bf_link *l = context;
     char text[128];
 
     describe(text, sizeof(text), response);
-    note(context, BF_NOTE_NOT_CONNECTED, text);
+    if (strcmp(text, "TCP/TLS connect failure") == 0)
+        note(l, BF_NOTE_NOT_CONNECTED,
+             l->tls ? "nothing answers there, or TLS failed (is the broker's certificate made for this host name, and "
+                      "this node's by the broker's authority?)"
+                    : "nothing answers there");
+    else
+        note(l, BF_NOTE_NOT_CONNECTED, text);
 }
 
+/* "<thread>:error:<code>:<library>:<function>:<reason>:<file>…": the reason is for people. */
 static int on_tls_error(const char *text, size_t size, void *context)
 {
-    char line[256];
+    char line[256], *rest = line, *field = NULL;
 
-    snprintf(line, sizeof(line), "%.*s", size > 200 ? 200 : (int)size, text);
+    snprintf(line, sizeof(line), "%.*s", size > 250 ? 250 : (int)size, text);
     line[strcspn(line, "\r\n")] = '\0';
-    note(context, BF_NOTE_TLS_DETAIL, line);
+    for (unsigned i = 0; i < 6 && rest != NULL; i++)
+        field = strsep(&rest, ":");
+    if (field != NULL && *field != '\0')
+        note(context, BF_NOTE_TLS_DETAIL, field);
     return 1;
 }
 
@@ -251,6 +264,7 @@ int bf_link_new(struct bf_link **ret, const struct bf_mqtt_options *o, uint64_t 
         return bf_fail(e, -ENOMEM, "out of memory");
     l->number = number;
     l->inbox = inbox;
+    l->tls = o->ca_file != NULL;
     create.sendWhileDisconnected = 0; /* a stale command is worse than none */
     create.maxBufferedMessages = BF_UNACKNOWLEDGED_MAX;
     snprintf(uri, sizeof(uri), strchr(o->host, ':') != NULL ? "%s://[%s]:%u" : "%s://%s:%u",

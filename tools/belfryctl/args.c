@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/id.h"
 
 #define OPTIONS_MAX 24
@@ -20,6 +21,21 @@ void ctl_complain(const char *format, ...)
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
+}
+
+int ctl_check_id(const char *what, const char *id)
+{
+    if (bf_id_valid(id))
+        return 0;
+    ctl_complain("%s id: expected 1 to %d of the characters a-z 0-9 -", what, BF_ID_MAX);
+    return -EINVAL;
+}
+
+int ctl_finish(int r, const struct bf_error *e)
+{
+    if (r < 0)
+        ctl_complain("%s", e->text);
+    return r >= 0 ? CTL_OK : CTL_FAILED;
 }
 
 int ctl_parse_number(uint64_t *ret, const char *text, uint64_t min, uint64_t max)

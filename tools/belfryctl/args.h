@@ -78,8 +78,16 @@ int ctl_parse_number(uint64_t *ret, const char *text, uint64_t min, uint64_t max
 /* "belfryctl: <text>" on stderr. */
 void ctl_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Complains unless `id` may be the id of a node or camera (`what`); -EINVAL. */
+int ctl_check_id(const char *what, const char *id);
+/* Complains about a failure; the exit status. */
+struct bf_error;
+int ctl_finish(int r, const struct bf_error *e);
+
 int ctl_cmd_init(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_node(struct ctl *ctl, int argc, char **argv);
+int ctl_cmd_node_list(struct ctl *ctl, int argc, char **argv);
+int ctl_cmd_node_export(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_watch(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_start(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_stop(struct ctl *ctl, int argc, char **argv);

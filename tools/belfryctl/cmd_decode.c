@@ -13,6 +13,8 @@
 
 #include "journal.pb-c.h"
 
+#define UNVERIFIED "unverified" /* there is no site here to check with */
+
 BF_DEFINE_CLEANUP(struct bf_dsse, bf_dsse_free)
 
 struct decode {
@@ -99,7 +101,7 @@ static void check(const struct decode *d, const struct bf_dsse *dsse, const uint
         ret->verdict = bf_refusal_name(BF_REFUSED_PAYLOAD);
         bf_fail(&ret->why, 0, "the payload does not parse");
     } else if (d->site == NULL) {
-        ret->verdict = "unverified";
+        ret->verdict = UNVERIFIED;
         ret->why = d->no_site;
     } else if (document != NULL) {
         check_document(d, document, dsse, data, size, ret);
@@ -108,16 +110,22 @@ static void check(const struct decode *d, const struct bf_dsse *dsse, const uint
     }
 }
 
+static bool holds(const struct decoded *decoded)
+{
+    return strcmp(decoded->verdict, bf_refusal_name(BF_OK)) == 0;
+}
+
 static void print_json(const struct decoded *decoded)
 {
-    _cleanup_(json_decrefp) json_t *line = json_pack("{ss* ss* ss}", "topic", decoded->topic, "payload_type",
-                                                     decoded->type, "verdict", decoded->verdict);
+    const struct ctl_json_line l = {.topic = decoded->topic,
+                                    .payload_type = decoded->type,
+                                    .verdict = decoded->verdict,
+                                    .verified = holds(decoded),
+                                    .reason = decoded->why.text,
+                                    .message = decoded->message};
+    _cleanup_(json_decrefp) json_t *line = ctl_json_line(&l);
     if (line == NULL)
         return;
-    if (decoded->why.text[0] != '\0')
-        json_object_set_new(line, "reason", json_string(decoded->why.text));
-    if (decoded->message != NULL)
-        json_object_set_new(line, "message", ctl_json_of(decoded->message, CTL_ENUM_FULL));
     json_dumpf(line, stdout, JSON_COMPACT);
     putchar('\n');
 }
@@ -165,7 +173,7 @@ static void on_message(void *user, const char *topic, const uint8_t *data, size_
     else
         print_line(&decoded);
     fflush(stdout);
-    if (strcmp(decoded.verdict, "ok") != 0 && strcmp(decoded.verdict, "unverified") != 0)
+    if (!holds(&decoded) && strcmp(decoded.verdict, UNVERIFIED) != 0)
         d->failed++;
     if (decoded.message != NULL)
         protobuf_c_message_free_unpacked(decoded.message, NULL);

@@ -1,4 +1,4 @@
-/* belfryctl node: add, rotate, revoke, list and export the nodes of a site. */
+/* belfryctl node: add, rotate and revoke the nodes of a site; cmd_node_show.c lists and exports them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -6,14 +6,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/id.h"
 #include "belfryctl/args.h"
 #include "belfryctl/node_files.h"
 #include "belfryctl/site.h"
 #include "belfryctl/text.h"
 
 #define DAY_MS 86400000ull
-#define PEM_MAX_BYTES 16384
 
 BF_DEFINE_CLEANUP(struct bf_key, bf_key_free)
 
@@ -61,13 +59,6 @@ static void print_after_change(const struct change *c)
     printf("  copy %s/" CTL_BUNDLE_NAME " to every host and reload its services (SIGHUP)\n", c->site->keys_dir);
 }
 
-static int finish(int r, const struct bf_error *e)
-{
-    if (r < 0)
-        ctl_complain("%s", e->text);
-    return r >= 0 ? CTL_OK : CTL_FAILED;
-}
-
 static int issue_key(struct change *c, const char *node, enum bf_role role, struct bf_key **ret, struct bf_error *e)
 {
     _cleanup_(bf_key_freep) struct bf_key *key = NULL;
@@ -96,14 +87,6 @@ static int add_node(struct change *c, const char *node, enum bf_role role, struc
     return r < 0 ? r : change_commit(c, e);
 }
 
-static int check_node_id(const char *id)
-{
-    if (bf_id_valid(id))
-        return 0;
-    ctl_complain("node id: expected 1 to 32 of the characters a-z 0-9 -");
-    return -EINVAL;
-}
-
 static int cmd_add(struct ctl *ctl, int argc, char **argv)
 {
     const char *role_name = NULL;
@@ -125,7 +108,7 @@ static int cmd_add(struct ctl *ctl, int argc, char **argv)
         ctl_complain("--role: expected camera, ingest, gateway, janitor or operator");
         return CTL_USAGE;
     }
-    if (check_node_id(argv[word]) < 0)
+    if (ctl_check_id("node", argv[word]) < 0)
         return CTL_USAGE;
 
     struct bf_error e = {"out of memory"};
@@ -139,7 +122,7 @@ static int cmd_add(struct ctl *ctl, int argc, char **argv)
         if (role == BF_ROLE_CAMERA)
             printf("  add camera %s to " CTL_CONFIG_NAME " of the gateway's, ingest's and its own host\n", argv[word]);
     }
-    return finish(r, &e);
+    return ctl_finish(r, &e);
 }
 
 static int rotate_node(struct change *c, const char *node, uint64_t overlap_ms, struct bf_error *e)
@@ -174,7 +157,7 @@ static int cmd_rotate(struct ctl *ctl, int argc, char **argv)
     int word = ctl_parse(ctl, &usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
-    if (check_node_id(argv[word]) < 0)
+    if (ctl_check_id("node", argv[word]) < 0)
         return CTL_USAGE;
 
     struct bf_error e = {"out of memory"};
@@ -187,7 +170,7 @@ static int cmd_rotate(struct ctl *ctl, int argc, char **argv)
         print_after_change(&change);
         printf("  then restart %s with its new key, before the old one ends\n", argv[word]);
     }
-    return finish(r, &e);
+    return ctl_finish(r, &e);
 }
 
 static int revoke_node(struct change *c, const char *node, struct bf_error *e)
@@ -219,7 +202,7 @@ static int cmd_revoke(struct ctl *ctl, int argc, char **argv)
     int word = ctl_parse(ctl, &usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
-    if (check_node_id(argv[word]) < 0)
+    if (ctl_check_id("node", argv[word]) < 0)
         return CTL_USAGE;
 
     struct bf_error e = {"out of memory"};
@@ -232,138 +215,15 @@ static int cmd_revoke(struct ctl *ctl, int argc, char **argv)
         print_after_change(&change);
         printf("  take %s out of " CTL_CONFIG_NAME " where it is named\n", argv[word]);
     }
-    return finish(r, &e);
-}
-
-/* To the minute. */
-static const char *moment(char buf[static 25], uint64_t unix_ms, const char *none)
-{
-    if (unix_ms == 0)
-        return none;
-    bf_rfc3339(buf, unix_ms);
-    strcpy(buf + 16, "Z");
-    return buf;
-}
-
-static void print_certificate_end(const struct ctl_site *s, const char *node)
-{
-    char name[CTL_FILE_NAME_SIZE], buf[25];
-    _cleanup_(bf_freep) uint8_t *pem = NULL;
-    size_t size;
-    uint64_t not_after_ms;
-    ctl_node_file_name(name, node, 1);
-    if (bf_read_file(s->keysfd, name, PEM_MAX_BYTES, &pem, &size) < 0 ||
-        ctl_certificate_not_after((const char *)pem, &not_after_ms) < 0)
-        printf("not here");
-    else
-        printf("%s", moment(buf, not_after_ms, "-"));
-}
-
-static void print_key(const struct ctl_site *s, const Belfry__V1__TrustedKey *key, uint64_t now_ms)
-{
-    uint8_t id[BF_KEYID_SIZE];
-    char hex[2 * BF_KEYID_SIZE + 1], until[25];
-    bf_keyid(id, key->public_key.data);
-    ctl_hex(hex, id, sizeof id);
-    bool ended = key->not_after_ms != 0 && key->not_after_ms <= now_ms;
-    printf("%-20s %-9s %s  %-17s ", key->node, bf_role_name((enum bf_role)key->roles[0]), hex,
-           ended ? "ended" : moment(until, key->not_after_ms, "no end"));
-    print_certificate_end(s, key->node);
-    putchar('\n');
-}
-
-static int cmd_list(struct ctl *ctl, int argc, char **argv)
-{
-    const struct ctl_usage usage = {"node list", "Prints the keys of the trust bundle.\n", NULL, 0, 0, 0};
-    int word = ctl_parse(ctl, &usage, argc, argv);
-    if (word < 0)
-        return ctl_parse_exit(word);
-
-    struct bf_error e = {"out of memory"};
-    _cleanup_(ctl_site_freep) struct ctl_site *s = NULL;
-    int r = ctl_site_open(&s, ctl->site_dir, &e);
-    if (r < 0)
-        return finish(r, &e);
-
-    uint64_t now_ms = bf_unix_ms();
-    char until[25];
-    printf("site %s, trust bundle version %" PRIu64 ", valid until %s%s\n", s->bundle->site, s->bundle->version,
-           moment(until, s->bundle->expires_at_ms, "for ever"), bf_trust_expired(s->trust, now_ms) ? " (EXPIRED)" : "");
-    printf("%-20s %-9s %-32s  %-17s %s\n", "NODE", "ROLE", "KEY ID", "KEY UNTIL", "CERTIFICATE UNTIL");
-    for (size_t i = 0; i < s->bundle->n_keys; i++)
-        print_key(s, s->bundle->keys[i], now_ms);
-    if (s->bundle->n_revoked > 0)
-        printf("%zu revoked keys\n", s->bundle->n_revoked);
-    return CTL_OK;
-}
-
-static int copy_file(const struct ctl_site *s, const char *name, int to, struct bf_error *e)
-{
-    _cleanup_(bf_freep) uint8_t *data = NULL;
-    size_t size;
-    int r = bf_read_file(s->keysfd, name, CTL_BUNDLE_MAX_BYTES, &data, &size);
-    if (r < 0)
-        return bf_fail(e, r, "%s/%s: %s", s->keys_dir, name, strerror(-r));
-    r = ctl_write(to, name, data, size, 0600, e);
-    explicit_bzero(data, size);
-    return r;
-}
-
-static int export_node(const struct ctl_site *s, const char *node, const char *to, struct bf_error *e)
-{
-    static const char *const common[] = {CTL_CA_NAME, CTL_ROOT_PUBLIC_NAME, CTL_BUNDLE_NAME};
-    if (ctl_bundle_role_of(s->bundle, node, bf_unix_ms()) == BF_ROLE_NONE)
-        return bf_fail(e, -ENOENT, "%s has no valid key here; belfryctl node list shows who has, node add adds", node);
-    _cleanup_(bf_closep) int dirfd = bf_open_dir(AT_FDCWD, to, 1, 0700);
-    if (dirfd < 0)
-        return bf_fail(e, dirfd, "%s: %s", to, strerror(-dirfd));
-
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < CTL_NODE_FILES; i++) {
-        char name[CTL_FILE_NAME_SIZE];
-        ctl_node_file_name(name, node, i);
-        r = copy_file(s, name, dirfd, e);
-    }
-    for (size_t i = 0; r == 0 && i < BF_COUNT_OF(common); i++)
-        r = copy_file(s, common[i], dirfd, e);
-    return r;
-}
-
-static int cmd_export(struct ctl *ctl, int argc, char **argv)
-{
-    const char *to = NULL;
-    const struct ctl_option options[] = {{"to", CTL_STRING, &to, "DIR", "where to put them; made 0700", 0, 0}};
-    const struct ctl_usage usage = {
-        "node export ID --to DIR",
-        "Copies what one node's host needs and nothing else: its keys and certificate, ca.crt, root.pub and\n"
-        "trust.bundle, all 0600. Bring DIR to that host as keys.dir of its belfry.yml, over a safe way.\n",
-        options, BF_COUNT_OF(options), 1, 1};
-    int word = ctl_parse(ctl, &usage, argc, argv);
-    if (word < 0)
-        return ctl_parse_exit(word);
-    if (to == NULL) {
-        ctl_complain("--to is missing: name the directory, as in --to /media/usb/keys");
-        return CTL_USAGE;
-    }
-    if (check_node_id(argv[word]) < 0)
-        return CTL_USAGE;
-
-    struct bf_error e = {"out of memory"};
-    _cleanup_(ctl_site_freep) struct ctl_site *s = NULL;
-    int r = ctl_site_open(&s, ctl->site_dir, &e);
-    if (r == 0)
-        r = export_node(s, argv[word], to, &e);
-    if (r == 0)
-        printf("keys of %s are in %s; next: copy it to that host as keys.dir of its " CTL_CONFIG_NAME "\n", argv[word], to);
-    return finish(r, &e);
+    return ctl_finish(r, &e);
 }
 
 static const struct ctl_command commands[] = {
     {"add", "give a new node keys, and put it on the trust bundle", cmd_add},
     {"rotate", "give a node a new key; the old one stays valid for a while", cmd_rotate},
     {"revoke", "refuse every key of a node from now on", cmd_revoke},
-    {"list", "print the keys of the trust bundle", cmd_list},
-    {"export", "copy what one node's host needs", cmd_export},
+    {"list", "print the keys of the trust bundle", ctl_cmd_node_list},
+    {"export", "copy what one node's host needs", ctl_cmd_node_export},
 };
 
 int ctl_cmd_node(struct ctl *ctl, int argc, char **argv)

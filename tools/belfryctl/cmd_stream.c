@@ -276,21 +276,13 @@ static int run(struct request *r, const struct ctl *ctl)
     return r->status;
 }
 
-static int check_camera(const char *camera)
-{
-    if (bf_id_valid(camera))
-        return 0;
-    ctl_complain("camera id: expected 1 to 32 of the characters a-z 0-9 -");
-    return -EINVAL;
-}
-
 static int parse_and_run(struct request *r, struct ctl *ctl, const struct ctl_usage *usage, int argc, char **argv)
 {
     int word = ctl_parse(ctl, usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
     r->camera = word < argc ? argv[word] : NULL;
-    if (r->camera != NULL && check_camera(r->camera) < 0)
+    if (r->camera != NULL && ctl_check_id("camera", r->camera) < 0)
         return CTL_USAGE;
     return run(r, ctl);
 }

@@ -17,6 +17,7 @@
 #define REPLAY_SENDERS 256
 #define STOP_TIMEOUT_MS 500
 
+BF_DEFINE_CLEANUP(struct bf_dsse, bf_dsse_free)
 BF_DEFINE_CLEANUP(struct bf_replay, bf_replay_free)
 
 struct watch {
@@ -91,21 +92,31 @@ static int collect_filters(struct watch *w, struct bf_error *e)
     return r;
 }
 
-static void print_json(const char *topic, enum bf_refusal verdict, const struct bf_incoming *m, bool retained,
-                       const struct bf_error *e)
+/* The type that a refused envelope claims to be, NULL where it is none. */
+static const char *claimed_type(const struct bf_dsse *dsse)
 {
+    return dsse != NULL ? bf_dsse_type(dsse) : NULL;
+}
+
+static void print_json(const char *topic, const uint8_t *payload, size_t size, enum bf_refusal verdict,
+                       const struct bf_incoming *m, bool retained, const struct bf_error *e)
+{
+    _cleanup_(bf_dsse_freep) struct bf_dsse *dsse = NULL;
     char now[25];
-    _cleanup_(json_decrefp) json_t *line =
-        json_pack("{ss ss* ss sb}", "received_at", bf_rfc3339(now, bf_unix_ms()), "topic", topic, "verdict",
-                  bf_refusal_name(verdict), "retained", retained);
+    if (m == NULL && bf_dsse_open(&dsse, payload, size) < 0)
+        dsse = NULL;
+
+    const struct ctl_json_line l = {.topic = topic,
+                                    .payload_type = m != NULL ? m->row->payload_type : claimed_type(dsse),
+                                    .verdict = bf_refusal_name(verdict),
+                                    .verified = m != NULL,
+                                    .reason = m != NULL ? "" : e->text,
+                                    .message = m != NULL ? m->message : NULL};
+    _cleanup_(json_decrefp) json_t *line = ctl_json_line(&l);
     if (line == NULL)
         return;
-    if (m != NULL) {
-        json_object_set_new(line, "payload_type", json_string(m->row->payload_type));
-        json_object_set_new(line, "message", ctl_json_of(m->message, CTL_ENUM_FULL));
-    } else {
-        json_object_set_new(line, "reason", json_string(e->text));
-    }
+    json_object_set_new(line, "received_at", json_string(bf_rfc3339(now, bf_unix_ms())));
+    json_object_set_new(line, "retained", json_boolean(retained));
     json_dumpf(line, stdout, JSON_COMPACT);
     putchar('\n');
 }
@@ -165,7 +176,7 @@ static void on_message(void *user, const char *topic, const uint8_t *payload, si
     bool good = verdict == BF_OK || verdict == BF_DUPLICATE;
 
     if (w->json)
-        print_json(topic, verdict, good ? &m : NULL, retained, &e);
+        print_json(topic, payload, size, verdict, good ? &m : NULL, retained, &e);
     else
         print_line(w, topic, verdict, good ? &m : NULL, &e);
     if (good)

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "belfryctl/text.h"
 #include "bus/topic.h"
 
@@ -107,11 +106,12 @@ static bool plain_word(const char *text)
 static void print_value(FILE *f, const json_t *value)
 {
     const char *text = json_string_value(value);
-    char quoted[1100];
     if (text == NULL)
         json_dumpf(value, f, JSON_ENCODE_ANY | JSON_COMPACT);
+    else if (plain_word(text))
+        fputs(text, f);
     else
-        fputs(plain_word(text) ? text : bf_log_quote(quoted, sizeof quoted, text), f);
+        ctl_print_quoted(f, text);
 }
 
 void ctl_print_changes(FILE *f, const json_t *before, const json_t *now)
@@ -130,7 +130,7 @@ void ctl_print_changes(FILE *f, const json_t *before, const json_t *now)
     json_object_foreach((json_t *)before, key, value) {
         if (json_object_get(now, key) != NULL)
             continue;
-        fprintf(f, " %s=-", key);
+        fprintf(f, " %s=%s", key, json_is_true(value) ? "false" : "-");
         printed++;
     }
     if (printed == 0)
@@ -140,9 +140,8 @@ void ctl_print_changes(FILE *f, const json_t *before, const json_t *now)
 void ctl_print_topic(FILE *f, const char *topic)
 {
     struct bf_topic t;
-    char quoted[300];
     if (bf_topic_parse(&t, topic) == 0)
         fprintf(f, "%s/%s %s", bf_role_name(t.role), t.id, bf_channel_name(t.channel));
     else
-        fputs(bf_log_quote(quoted, sizeof quoted, topic), f);
+        ctl_print_quoted(f, topic);
 }

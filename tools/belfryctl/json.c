@@ -154,3 +154,31 @@ json_t *ctl_json_of(const ProtobufCMessage *m, enum ctl_enum_style style)
     }
     return object;
 }
+
+/* "camera-state" of "application/vnd.belfry.camera-state.v1+protobuf"; null for a type that is not named so. */
+static json_t *short_type(const char *payload_type)
+{
+    static const char prefix[] = "application/vnd.belfry.", suffix[] = ".v1+protobuf";
+    size_t length = payload_type != NULL ? strlen(payload_type) : 0;
+    if (length <= sizeof prefix - 1 + sizeof suffix - 1 || strncmp(payload_type, prefix, sizeof prefix - 1) != 0 ||
+        strcmp(payload_type + length - (sizeof suffix - 1), suffix) != 0)
+        return json_null();
+    return json_stringn(payload_type + sizeof prefix - 1, length - (sizeof prefix - 1) - (sizeof suffix - 1));
+}
+
+json_t *ctl_json_line(const struct ctl_json_line *l)
+{
+    json_t *line = json_object();
+    if (line == NULL)
+        return NULL;
+    json_object_set_new(line, "topic", l->topic != NULL ? json_of_text(l->topic) : json_null());
+    json_object_set_new(line, "type", short_type(l->payload_type));
+    json_object_set_new(line, "payload_type", l->payload_type != NULL ? json_of_text(l->payload_type) : json_null());
+    json_object_set_new(line, "verified", json_boolean(l->verified));
+    json_object_set_new(line, "verdict", json_string(l->verdict));
+    if (l->reason[0] != '\0')
+        json_object_set_new(line, "reason", json_of_text(l->reason));
+    if (l->message != NULL)
+        json_object_set_new(line, "message", ctl_json_of(l->message, CTL_ENUM_FULL));
+    return line;
+}

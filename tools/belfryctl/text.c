@@ -36,6 +36,17 @@ char *ctl_format(const char *format, ...)
     return n >= 0 ? text : NULL;
 }
 
+void ctl_print_quoted(FILE *f, const char *text)
+{
+    fputc('"', f);
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        if (*c == '"' || *c == '\\')
+            fputc('\\', f);
+        fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, f);
+    }
+    fputc('"', f);
+}
+
 char *ctl_hex(char *ret, const void *data, size_t size)
 {
     static const char digits[] = "0123456789abcdef";

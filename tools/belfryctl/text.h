@@ -19,6 +19,9 @@ void ctl_text_done(struct ctl_text *t);
 /* printf into fresh memory; NULL without memory. */
 char *ctl_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* In double quotes, with quotes and backslashes escaped; bytes that would steer a terminal become '?'. */
+void ctl_print_quoted(FILE *f, const char *text);
+
 /* Lower-case hex; ret holds 2 * size + 1 bytes. Returns ret. */
 char *ctl_hex(char *ret, const void *data, size_t size);
 

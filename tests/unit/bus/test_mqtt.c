@@ -460,6 +460,7 @@ static void test_bad_options(void **state)
         {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 1201},
         {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .cert_file = "c"},
         {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .alpn = ""},
+        {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .ca_file = "/no/such/file"},
     };
     struct bf_mqtt_events events = {.connected = on_connected, .disconnected = on_disconnected, .message = on_message};
     struct bf_mqtt *m = NULL;
@@ -470,7 +471,7 @@ static void test_bad_options(void **state)
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
         struct bf_error e = {0};
 
-        assert_int_equal(bf_mqtt_new(&m, &loop, &rows[i], NULL, 0, &events, NULL, &e), -EINVAL);
+        assert_true(bf_mqtt_new(&m, &loop, &rows[i], NULL, 0, &events, NULL, &e) < 0);
         assert_true(strlen(e.text) > 0);
     }
     assert_null(m);

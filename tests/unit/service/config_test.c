@@ -102,7 +102,8 @@ static const struct bad bad[] = {
     { "site: home\nbroker:\n  keepalive_s: 4\n",
       "belfry.yml:3: broker.keepalive_s: \"4\": expected a whole number from 5 to 1200" },
     { "site: home\nbroker:\n  host: mqtts://broker\n",
-      "belfry.yml:3: broker.host: \"mqtts://broker\": expected a host name or address, as in broker.lan or 192.168.1.10" },
+      "belfry.yml:3: broker.host: \"mqtts://broker\": expected a host name or address, as in broker.lan or "
+      "192.168.1.10" },
     { "site: home\nbroker:\n  alpn: two words\n",
       "belfry.yml:3: broker.alpn: \"two words\": expected a protocol name, as in x-amzn-mqtt-ca" },
     { "site: Home\n", "belfry.yml:1: site: \"Home\": " AN_ID },
@@ -136,7 +137,8 @@ static const struct bad bad[] = {
     { "site: home\n" CAMERA "    latency_ms: 19\n",
       "belfry.yml:4: cameras[0].latency_ms: \"19\": expected a whole number from 20 to 8000" },
     { "site: home\n" CAMERA "    input: udp://localhost:5004\n    input_source: 127.0.0.1\n",
-      "belfry.yml:4: cameras[0].input: \"udp://localhost:5004\": expected udp://address:port, as in udp://0.0.0.0:5004" },
+      "belfry.yml:4: cameras[0].input: \"udp://localhost:5004\": expected udp://address:port, as in "
+      "udp://0.0.0.0:5004" },
 
     /* what does not fit together */
     { "broker:\n  port: 1\n", "belfry.yml: site: missing: " AN_ID },
