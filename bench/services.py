@@ -42,7 +42,7 @@ class Bench(StackTest):
     def camera_off_ms(self, count):
         """Unix ms of the camera's `count`-th line that it is off."""
         log = (self.stack.logs / "camera-cam-1.log").read_text()
-        times = re.findall(r'time=(\S+) .*msg="camera off"', log)
+        times = re.findall(r'time=(\S+) .*msg="stopped"', log)
         if len(times) < count:
             return None
         day, clock = times[count - 1].rstrip("Z").split("T")

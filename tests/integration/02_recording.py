@@ -57,7 +57,7 @@ class Recording(StackTest):
     def test_snapshot(self):
         stream = self.start()
         answer = http(self.camera_url(what="/snapshot"), "POST", {})
-        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual(answer.status, 201, answer.body)
         picture = http(self.url + answer.json()["url"])
         self.assertEqual(picture.body[:3], b"\xff\xd8\xff")
         self.assertTrue(stream["session"] in answer.json()["url"])

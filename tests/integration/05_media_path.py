@@ -60,8 +60,9 @@ class ForeignSender(StackTest):
     def test_a_silent_sender_is_named(self):
         answer = http(self.camera_url("foreign", "/stream"), "POST", {})
         self.assertEqual(answer.status, 504, answer.body)
-        self.assertIn("media", answer.json()["detail"].lower())
-        self.assertEqual(self.camera("foreign")["stream"]["state"], "failed")
+        self.assertEqual(answer.json()["step"], "media")
+        self.assertIn("pictures", answer.json()["detail"])
+        self.wait_for("the undoing", lambda: self.camera("foreign")["stream"]["state"] == "failed")
 
 
 if __name__ == "__main__":

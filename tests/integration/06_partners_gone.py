@@ -16,7 +16,7 @@ class PartnersGone(StackTest):
         self.newer_part(stream)
         self.newer_part(stream)
         self.stack.start("broker")
-        self.wait_for("the camera to be online again", lambda: self.camera()["online"], 60)
+        self.all_online()
         self.newer_part(stream)
         self.assertEqual(self.camera()["stream"]["session"], stream["session"])
         self.assertEqual(self.stop()["state"], "idle")
@@ -28,6 +28,7 @@ class PartnersGone(StackTest):
         self.wait_for("media after the camera's restart", lambda: "#EXT-X-DISCONTINUITY\n" in self.playlist(stream).text, 30)
         self.newer_part(stream)
         self.stop()
+        self.all_online()
 
     def test_3_gateway_gone_ends_the_lease(self):
         stream = self.start(record=True)
@@ -36,6 +37,7 @@ class PartnersGone(StackTest):
         self.wait_for("the recording of what exists", lambda: (folder / "recording").exists(), 40)
         self.stack.start("gateway")
         self.stack.wait_ready()
+        self.all_online()
         self.wait_for("the recording to be listed", lambda: http(
             f"{self.url}/api/v1/recordings/{stream['session']}").status == 200)
         self.assertIn(self.camera()["stream"]["state"], ("idle", "failed"))

@@ -24,7 +24,7 @@ class MqttTools(StackTest):
         self.assertEqual(self.camera()["stream"]["state"], "idle")
         unknown = self.belfryctl("start", "nobody", check=False)
         self.assertNotEqual(unknown.returncode, 0)
-        self.assertIn(b"nobody", unknown.stderr)
+        self.assertIn(b"no_such_camera", unknown.stderr)
 
     def test_watch_prints_every_message(self):
         command = [str(self.build / "tools/belfryctl/belfryctl"), "--site-dir", str(self.stack.site), "watch", "--json"]

@@ -183,6 +183,16 @@ class StackTest(unittest.TestCase):
     def wait_for(self, what, check, deadline_s=15):
         return wait_until(what, check, deadline_s)
 
+    def all_online(self, deadline_s=90):
+        """After a loss of the broker every node comes back by itself, after its back-off."""
+        wanted = ['belfry_nodes_online{role="ingest"} 1', 'belfry_nodes_online{role="janitor"} 1', "belfry_bus_connected 1"]
+
+        def check():
+            text = http(self.url + "/metrics").text()
+            return all(line in text for line in wanted) and all(
+                camera["online"] for camera in http(self.url + "/api/v1/cameras").json()["cameras"])
+        self.wait_for("every node to be online", check, deadline_s)
+
     def newer_part(self, stream):
         """Returns once a part has appeared that was not there at the call: media flows."""
         seen = self.playlist(stream).parts[-1]
