@@ -42,6 +42,7 @@ class ForgedMessages(StackTest):
         desired = f"{PREFIX}/camera/cam-1/desired"
         stream = self.start()
         captured = self.capture(desired)[0]
+        ingest = self.capture(f"{PREFIX}/ingest/ingest-1/desired")[0]
         self.stop()
         self.assertEqual(self.camera()["stream"]["state"], "idle")
 
@@ -57,7 +58,6 @@ class ForgedMessages(StackTest):
             v for k, v in self.camera()["counters"].items() if k.startswith("refused_")) > before, 20)
         state = self.capture(f"{PREFIX}/camera/cam-1/state")[0]
         self.refused("refused_type", lambda: self.publish(desired, state))
-        ingest = self.capture(f"{PREFIX}/ingest/ingest-1/desired")[0]
         self.refused("refused_type", lambda: self.publish(desired, ingest))
 
         camera = self.camera()

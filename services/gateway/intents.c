@@ -1,0 +1,104 @@
+#include "gateway/intents.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#define VERSION 1
+#define FILE_MAX (1 << 20)
+#define PUT_ASIDE BF_INTENTS_NAME ".bad"
+
+static json_t *intent_json(const struct bf_intent *i)
+{
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "camera", i->camera, "session", i->session,
+                     "ingest", i->ingest, "stopping", (int)i->stopping, "record", (int)i->want.record, "width",
+                     (int)i->want.width, "height", (int)i->want.height, "fps", (int)i->want.fps, "bitrate_kbps",
+                     (int)i->want.bitrate_kbps, "gop_ms", (int)i->want.gop_ms);
+}
+
+int bf_intents_store(int state_dirfd, const struct bf_intent *list, size_t n)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, intent_json(&list[i]));
+    json_t *root = json_pack("{s:i, s:o}", "version", VERSION, "streams", array);
+    _cleanup_(bf_freep) char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
+
+    json_decref(root);
+    if (text == NULL)
+        return -ENOMEM;
+    return bf_replace_file(state_dirfd, BF_INTENTS_NAME, text, strlen(text), 0600);
+}
+
+static bool parse_intent(struct bf_intent *ret, json_t *json)
+{
+    const char *camera, *session, *ingest;
+    int stopping, record, width, height, fps, bitrate, gop;
+
+    if (json_unpack(json, "{s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "camera", &camera, "session", &session,
+                    "ingest", &ingest, "stopping", &stopping, "record", &record, "width", &width, "height", &height,
+                    "fps", &fps, "bitrate_kbps", &bitrate, "gop_ms", &gop) != 0)
+        return false;
+    if (!bf_id_valid(camera) || !bf_ulid_valid(session) || !bf_id_valid(ingest) || width < 0 || height < 0 || fps < 0 ||
+        bitrate < 0 || gop < 0)
+        return false;
+    *ret = (struct bf_intent){
+        .want = {.record = record != 0, .width = (uint32_t)width, .height = (uint32_t)height, .fps = (uint32_t)fps,
+                 .bitrate_kbps = (uint32_t)bitrate, .gop_ms = (uint32_t)gop},
+        .stopping = stopping != 0,
+    };
+    memcpy(ret->camera, camera, strlen(camera) + 1);
+    memcpy(ret->session, session, BF_ULID_SIZE);
+    memcpy(ret->ingest, ingest, strlen(ingest) + 1);
+    return true;
+}
+
+static int parse(json_t *root, struct bf_intent **ret, size_t *ret_n)
+{
+    json_t *streams = json_object_get(root, "streams");
+    size_t n = json_array_size(streams);
+
+    if (json_integer_value(json_object_get(root, "version")) != VERSION || !json_is_array(streams))
+        return -EBADMSG;
+    struct bf_intent *list = calloc(n + 1, sizeof *list);
+    if (list == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        if (!parse_intent(&list[i], json_array_get(streams, i))) {
+            free(list);
+            return -EBADMSG;
+        }
+    *ret = list;
+    *ret_n = n;
+    return 0;
+}
+
+int bf_intents_load(int state_dirfd, struct bf_intent **ret, size_t *ret_n, struct bf_error *e)
+{
+    _cleanup_(bf_freep) uint8_t *data = NULL;
+    size_t size;
+    int r = bf_read_file(state_dirfd, BF_INTENTS_NAME, FILE_MAX, &data, &size);
+
+    if (r == -ENOENT) {
+        *ret = NULL;
+        *ret_n = 0;
+        return 0;
+    }
+    if (r < 0 && r != -EFBIG)
+        return bf_fail(e, r, "%s: %s", BF_INTENTS_NAME, strerror(-r));
+    json_t *root = r < 0 ? NULL : json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
+    r = root == NULL ? -EBADMSG : parse(root, ret, ret_n);
+    json_decref(root);
+    if (r != -EBADMSG)
+        return r;
+    renameat(state_dirfd, BF_INTENTS_NAME, state_dirfd, PUT_ASIDE);
+    return bf_fail(e, r, "%s is damaged and has been put aside as %s: sessions that ran before are left to their leases",
+                   BF_INTENTS_NAME, PUT_ASIDE);
+}

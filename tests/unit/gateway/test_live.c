@@ -1,0 +1,492 @@
+/* The live store against real directories: who is seen, who is woken, what is served. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "gateway/live.h"
+#include "media_dir.h"
+
+static struct {
+    uv_loop_t loop;
+    struct media_dir media;
+    struct bf_live *live;
+    unsigned playable, ended, recordings, gone;
+    char reason[64];
+} t;
+
+static void on_playable(void *user, const char *camera, const char *session)
+{
+    (void)user;
+    assert_string_equal(camera, "door");
+    assert_string_equal(session, BUILDER_SESSION);
+    t.playable++;
+}
+
+static void on_ended(void *user, const char *camera, const char *session, const char *reason)
+{
+    (void)user;
+    (void)camera;
+    (void)session;
+    snprintf(t.reason, sizeof t.reason, "%s", reason);
+    t.ended++;
+}
+
+static void on_recording(void *user, const char *camera, const char *session)
+{
+    (void)user;
+    (void)camera;
+    (void)session;
+    t.recordings++;
+}
+
+static void on_gone(void *user, const char *camera, const char *session)
+{
+    (void)user;
+    (void)camera;
+    (void)session;
+    t.gone++;
+}
+
+static void open_store(unsigned max_waiting)
+{
+    static const struct bf_live_events events = {on_playable, on_ended, on_recording, on_gone};
+    static const char *const cameras[] = {"door", "yard"};
+    const struct bf_live_options o = {.media = t.media.path, .cameras = cameras, .n_cameras = 2,
+                                      .max_waiting = max_waiting, .events = &events};
+    struct bf_error e = {""};
+
+    assert_int_equal(bf_live_new(&t.live, &t.loop, &o, &e), 0);
+    assert_int_equal(bf_live_start(t.live, &e), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&t, 0, sizeof t);
+    uv_loop_init(&t.loop);
+    media_dir_make(&t.media);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bf_live_free(t.live);
+    uv_run(&t.loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&t.loop), 0);
+    media_dir_remove(&t.media);
+    return 0;
+}
+
+static bool is_playable(void *user)
+{
+    (void)user;
+    return t.playable > 0;
+}
+
+static bool has_ended(void *user)
+{
+    (void)user;
+    return t.ended > 0;
+}
+
+static bool is_gone(void *user)
+{
+    (void)user;
+    return t.gone > 0;
+}
+
+static bool has_recording(void *user)
+{
+    (void)user;
+    return t.recordings > 0;
+}
+
+static void write_first_segment(void)
+{
+    build_start(&t.media.builder, "door", 233333, 1, 4000);
+    build_init(&t.media.builder);
+    build_segment(&t.media.builder, 5);
+}
+
+static void test_session_that_begins_while_watching(void **state)
+{
+    (void)state;
+    open_store(8);
+    media_dir_begin(&t.media, "door"); /* camera directory, session directory, journal: all new */
+    build_start(&t.media.builder, "door", 233333, 1, 4000);
+    build_init(&t.media.builder);
+    uv_run(&t.loop, UV_RUN_NOWAIT);
+    assert_int_equal(t.playable, 0);
+    build_part(&t.media.builder, 18000, true, 1000);
+    run_until(&t.loop, is_playable, NULL);
+    build_part(&t.media.builder, 18000, false, 1000);
+    build_segment_end(&t.media.builder);
+    build_end(&t.media.builder, "stopped");
+    run_until(&t.loop, has_ended, NULL);
+    assert_int_equal(t.playable, 1);
+    assert_int_equal(t.ended, 1);
+    assert_string_equal(t.reason, "stopped");
+}
+
+static void test_session_that_was_there(void **state)
+{
+    struct bf_live_session *s;
+
+    (void)state;
+    media_dir_begin(&t.media, "door");
+    write_first_segment();
+    open_store(8);
+    assert_int_equal(t.playable, 1); /* read at once */
+    assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
+    bf_live_unref(s);
+    assert_int_equal(bf_live_acquire(t.live, "yard", BUILDER_SESSION, &s), -ENOENT);
+}
+
+static void test_a_part_that_is_not_independent_cannot_be_played(void **state)
+{
+    (void)state;
+    media_dir_begin(&t.media, "door");
+    build_start(&t.media.builder, "door", 233333, 1, 4000);
+    build_init(&t.media.builder);
+    build_part(&t.media.builder, 18000, false, 1000);
+    open_store(8);
+    assert_int_equal(t.playable, 0);
+}
+
+static void test_strangers_are_ignored(void **state)
+{
+    struct bf_live_session *s;
+
+    (void)state;
+    media_dir_begin(&t.media, "attic"); /* not configured */
+    write_first_segment();
+    mkdirat(t.media.dirfd, "door", 0755);
+    mkdirat(t.media.dirfd, "door/not-a-session", 0755);
+    assert_int_equal(symlinkat("../attic/" BUILDER_SESSION, t.media.dirfd, "door/" BUILDER_SESSION), 0);
+    open_store(8);
+    assert_int_equal(t.playable, 0);
+    assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), -ENOENT);
+}
+
+static void test_damaged_journal(void **state)
+{
+    (void)state;
+    media_dir_begin(&t.media, "door");
+    write_first_segment();
+    int fd = openat(t.media.session_dirfd, "journal", O_WRONLY);
+    assert_int_equal(pwrite(fd, "\xff", 1, 12), 1);
+    close(fd);
+    open_store(8);
+    assert_int_equal(t.ended, 1);
+    assert_string_equal(t.reason, "journal_damaged");
+    build_part(&t.media.builder, 18000, true, 1000);
+    uv_run(&t.loop, UV_RUN_NOWAIT);
+    assert_int_equal(t.ended, 1); /* told once */
+}
+
+static void test_purged_session_is_gone(void **state)
+{
+    struct bf_live_session *s;
+    struct bf_live_slice slice;
+
+    (void)state;
+    media_dir_begin(&t.media, "door");
+    write_first_segment();
+    open_store(8);
+    assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
+    media_dir_purge(&t.media, "door");
+    run_until(&t.loop, is_gone, NULL);
+    assert_int_equal(bf_live_segment(t.live, s, 0, &slice), -ENOENT); /* who still holds it finds nothing */
+    bf_live_unref(s);
+    assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), -ENOENT);
+    assert_int_equal(bf_live_count(t.live), 0);
+}
+
+static void test_recording_is_announced(void **state)
+{
+    (void)state;
+    open_store(8);
+    media_dir_begin(&t.media, "door");
+    write_first_segment();
+    run_until(&t.loop, is_playable, NULL);
+    int fd = openat(t.media.session_dirfd, ".tmp-recording", O_WRONLY | O_CREAT, 0644);
+    close(fd);
+    assert_int_equal(renameat(t.media.session_dirfd, ".tmp-recording", t.media.session_dirfd, "recording"), 0);
+    run_until(&t.loop, has_recording, NULL);
+}
+
+static void test_recordings_found_at_the_start(void **state)
+{
+    (void)state;
+    media_dir_begin(&t.media, "door");
+    write_first_segment();
+    close(openat(t.media.session_dirfd, "recording", O_WRONLY | O_CREAT, 0644));
+    open_store(8);
+    assert_int_equal(t.recordings, 1);
+    assert_int_equal(bf_live_count(t.live), 0); /* not followed: its files do not change */
+}
+
+/* --- reading --- */
+
+static struct bf_live_session *live_session(void)
+{
+    struct bf_live_session *s;
+
+    media_dir_begin(&t.media, "door");
+    write_first_segment();
+    open_store(8);
+    assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
+    return s;
+}
+
+static void test_current_session(void **state)
+{
+    (void)state;
+    struct bf_live_session *s = live_session(), *current;
+    struct bf_blob *text;
+
+    assert_int_equal(bf_live_acquire_current(t.live, "door", &current), -ENOENT);
+    bf_live_set_current(t.live, "door", BUILDER_SESSION);
+    assert_int_equal(bf_live_acquire_current(t.live, "door", &current), 0);
+    assert_ptr_equal(current, s);
+    assert_int_equal(bf_live_index(t.live, current, &text), 0);
+    assert_non_null(strstr(text->data, BUILDER_SESSION "/media.m3u8\n"));
+    bf_blob_unref(text);
+    bf_live_unref(current);
+    bf_live_set_current(t.live, "door", "");
+    assert_int_equal(bf_live_acquire_current(t.live, "door", &current), -ENOENT);
+    bf_live_unref(s);
+}
+
+static void test_rendered_once_and_shared(void **state)
+{
+    (void)state;
+    struct bf_live_session *s = live_session();
+    const struct bf_hls_query q = {0};
+    struct bf_blob *first, *second, *packed;
+
+    assert_int_equal(bf_live_playlist(t.live, s, &q, false, &first, NULL), 0);
+    assert_int_equal(bf_live_playlist(t.live, s, &q, false, &second, NULL), 0);
+    assert_ptr_equal(first, second);
+    assert_int_equal(bf_live_playlist(t.live, s, &q, true, &packed, NULL), 0);
+    assert_memory_equal(packed->data, "\x1f\x8b", 2);
+    bf_blob_unref(second);
+    build_part(&t.media.builder, 18000, true, 1000);
+    uv_run(&t.loop, UV_RUN_NOWAIT);
+    assert_int_equal(bf_live_playlist(t.live, s, &q, false, &second, NULL), 0);
+    assert_ptr_not_equal(first, second);
+    assert_non_null(strstr(first->data, "seg-0.m4s")); /* whoever holds the old one can still send it */
+    assert_non_null(strstr(second->data, "part-5.m4s\",INDEPENDENT=YES"));
+    bf_blob_unref(first);
+    bf_blob_unref(second);
+    bf_blob_unref(packed);
+    bf_live_unref(s);
+}
+
+static void test_parts_and_segments(void **state)
+{
+    (void)state;
+    struct bf_live_session *s = live_session();
+    struct bf_live_slice slice;
+
+    assert_int_equal(bf_live_part(t.live, s, 3, &slice), 0);
+    assert_int_equal(slice.msn, 0);
+    assert_int_equal(slice.offset, 3000);
+    assert_int_equal(slice.length, 1000);
+    assert_int_equal(bf_live_part(t.live, s, 6, &slice), -ENOENT); /* beyond the hinted one */
+    assert_int_equal(bf_live_segment(t.live, s, 0, &slice), 0);
+    assert_int_equal(slice.length, 5000);
+    build_part(&t.media.builder, 18000, true, 1000);
+    uv_run(&t.loop, UV_RUN_NOWAIT);
+    assert_int_equal(bf_live_segment(t.live, s, 1, &slice), -ENOENT); /* not whole yet */
+    bf_live_unref(s);
+}
+
+/* A thread that waits for something, as HTTP threads do. */
+struct waiter {
+    struct bf_live_session *s;
+    bool part;
+    struct bf_hls_query query;
+    uint64_t counter, took_ms;
+    int result;
+    pthread_t thread;
+};
+
+static void *wait_thread(void *user)
+{
+    struct waiter *w = user;
+    struct bf_live_slice slice;
+    struct bf_blob *text = NULL;
+    uint64_t begun = bf_mono_ms();
+
+    w->result = w->part ? bf_live_part(t.live, w->s, w->counter, &slice)
+                        : bf_live_playlist(t.live, w->s, &w->query, false, &text, NULL);
+    bf_blob_unref(text);
+    w->took_ms = bf_mono_ms() - begun;
+    return NULL;
+}
+
+static bool enough_wait(void *user)
+{
+    return bf_live_waiting(t.live) >= *(unsigned *)user;
+}
+
+static void give_way(uv_idle_t *idle)
+{
+    (void)idle;
+    sched_yield();
+}
+
+static void spin_until_waiting(unsigned n)
+{
+    uv_idle_t idle;
+
+    uv_idle_init(&t.loop, &idle); /* the loop must not block: what is awaited happens in other threads */
+    uv_idle_start(&idle, give_way);
+    run_until(&t.loop, enough_wait, &n);
+    uv_close((uv_handle_t *)&idle, NULL);
+    uv_run(&t.loop, UV_RUN_NOWAIT);
+}
+
+static void begin_waiting(struct waiter *w)
+{
+    assert_int_equal(pthread_create(&w->thread, NULL, wait_thread, w), 0);
+}
+
+static void test_waiters_are_woken_by_the_next_part(void **state)
+{
+    (void)state;
+    struct bf_live_session *s = live_session();
+    struct waiter waiters[3] = {
+        {.s = s, .part = true, .counter = 5},
+        {.s = s, .query = {.has_msn = true, .has_part = true, .msn = 1, .part = 0}},
+        {.s = s, .query = {.has_msn = true, .has_part = true, .msn = 0, .part = 9}},
+    };
+
+    for (int i = 0; i < 3; i++)
+        begin_waiting(&waiters[i]);
+    spin_until_waiting(3);
+    build_part(&t.media.builder, 18000, true, 1000);
+    uv_run(&t.loop, UV_RUN_ONCE);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(waiters[i].thread, NULL);
+        assert_int_equal(waiters[i].result, 0);
+    }
+    assert_int_equal(bf_live_waiting(t.live), 0);
+    bf_live_unref(s);
+}
+
+static void test_waiting_ends_after_three_target_durations(void **state)
+{
+    (void)state;
+    struct bf_live_session *s = live_session();
+    struct waiter w = {.s = s, .part = true, .counter = 5};
+
+    begin_waiting(&w);
+    pthread_join(w.thread, NULL);
+    assert_int_equal(w.result, -ETIMEDOUT);
+    assert_in_range(w.took_ms, 2990, 4500);
+    bf_live_unref(s);
+}
+
+static void test_hint_that_is_withdrawn(void **state)
+{
+    (void)state;
+    struct bf_live_session *s = live_session();
+    struct waiter part = {.s = s, .part = true, .counter = 5};
+    struct waiter playlist = {.s = s, .query = {.has_msn = true, .msn = 1}};
+
+    begin_waiting(&part);
+    begin_waiting(&playlist);
+    spin_until_waiting(2);
+    build_end(&t.media.builder, "stopped");
+    run_until(&t.loop, has_ended, NULL);
+    pthread_join(part.thread, NULL);
+    pthread_join(playlist.thread, NULL);
+    assert_int_equal(part.result, -ENOENT);
+    assert_int_equal(playlist.result, 0); /* with ENDLIST: there is nothing more to wait for */
+    bf_live_unref(s);
+}
+
+static void test_only_so_many_may_wait(void **state)
+{
+    (void)state;
+    struct waiter waiters[2], late;
+    struct bf_live_slice slice;
+
+    media_dir_begin(&t.media, "door");
+    write_first_segment();
+    open_store(2);
+    struct bf_live_session *s;
+    assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
+    for (int i = 0; i < 2; i++) {
+        waiters[i] = (struct waiter){.s = s, .part = true, .counter = 5};
+        begin_waiting(&waiters[i]);
+    }
+    spin_until_waiting(2);
+    late = (struct waiter){.s = s, .part = true, .counter = 5};
+    begin_waiting(&late);
+    pthread_join(late.thread, NULL);
+    assert_int_equal(late.result, -EBUSY);
+    assert_int_equal(bf_live_part(t.live, s, 0, &slice), 0); /* what is there is still served */
+    bf_live_shut(t.live);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(waiters[i].thread, NULL);
+        assert_int_equal(waiters[i].result, -ESHUTDOWN);
+    }
+    bf_live_unref(s);
+}
+
+static void test_memory_stays_bounded(void **state)
+{
+    (void)state;
+    struct bf_live_session *s = live_session();
+    struct bf_live_slice slice;
+
+    for (int i = 0; i < 200; i++)
+        build_segment(&t.media.builder, 5);
+    for (int i = 0; i < 4; i++)
+        uv_run(&t.loop, UV_RUN_NOWAIT);
+    assert_int_equal(bf_live_segment(t.live, s, 200, &slice), 0);
+    assert_int_equal(bf_live_segment(t.live, s, 100, &slice), -ENOENT); /* out of every playlist long ago */
+    bf_live_unref(s);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_session_that_begins_while_watching),
+        TEST(test_session_that_was_there),
+        TEST(test_a_part_that_is_not_independent_cannot_be_played),
+        TEST(test_strangers_are_ignored),
+        TEST(test_damaged_journal),
+        TEST(test_purged_session_is_gone),
+        TEST(test_recording_is_announced),
+        TEST(test_recordings_found_at_the_start),
+        TEST(test_current_session),
+        TEST(test_rendered_once_and_shared),
+        TEST(test_parts_and_segments),
+        TEST(test_waiters_are_woken_by_the_next_part),
+        TEST(test_waiting_ends_after_three_target_durations),
+        TEST(test_hint_that_is_withdrawn),
+        TEST(test_only_so_many_may_wait),
+        TEST(test_memory_stays_bounded),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
