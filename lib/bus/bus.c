@@ -128,8 +128,8 @@ static void guard_own_state(struct bf_bus *b, const char *topic, bool is_own_new
 static void on_message(void *user, const char *topic, const uint8_t *payload, size_t size, bool retained)
 {
     struct bf_bus *b = user;
-    struct bf_incoming m = {0};
-    struct bf_error e = {0};
+    struct bf_incoming m = { 0 };
+    struct bf_error e = { 0 };
     enum bf_refusal why = bf_verify(&b->verifier, topic, payload, size, bf_unix_ms(), bf_clock_synced(), &m, &e);
     bool known = why == BF_OK || why == BF_DUPLICATE;
 
@@ -236,7 +236,8 @@ static int copy_options(struct bf_bus *b, const struct bf_bus_options *o)
     b->o.node = strdup(o->node);
     memcpy(b->boot_id, o->boot_id, sizeof(b->boot_id));
     b->o.boot_id = b->boot_id;
-    b->verifier = (struct bf_verifier){.site = b->o.site, .node = b->o.node, .boot_id = b->boot_id, .trust = o->trust};
+    b->verifier =
+        (struct bf_verifier){ .site = b->o.site, .node = b->o.node, .boot_id = b->boot_id, .trust = o->trust };
     return b->o.site == NULL || b->o.node == NULL || b->o.mqtt.host == NULL ? -ENOMEM : 0;
 }
 
@@ -257,10 +258,10 @@ static void warn_if_unknown(const struct bf_bus *b)
 int bf_bus_new(struct bf_bus **ret, uv_loop_t *loop, const struct bf_bus_options *o, struct bf_error *e)
 {
     _cleanup_(bf_bus_freep) struct bf_bus *b = NULL;
-    struct bf_mqtt_events events = {.connected = on_connected,
-                                    .disconnected = on_disconnected,
-                                    .message = on_message,
-                                    .not_accepted = on_not_accepted};
+    struct bf_mqtt_events events = { .connected = on_connected,
+                                     .disconnected = on_disconnected,
+                                     .message = on_message,
+                                     .not_accepted = on_not_accepted };
     struct filters filters;
     int r = check_options(o, e);
 
@@ -300,7 +301,7 @@ bool bf_bus_connected(const struct bf_bus *b)
 void bf_bus_set_trust(struct bf_bus *b, const struct bf_trust *trust)
 {
     struct filters filters;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     char quoted[512];
 
     b->o.trust = b->verifier.trust = trust;
@@ -313,7 +314,7 @@ void bf_bus_set_trust(struct bf_bus *b, const struct bf_trust *trust)
 
 void bf_bus_refuse(struct bf_bus *b, const struct bf_incoming *m, enum bf_refusal why)
 {
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     bf_fail(&e, 0, "from %s, refused by the service", m->header->sender);
     if (why > BF_OK && why < BF_REFUSALS)

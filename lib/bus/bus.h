@@ -11,8 +11,8 @@
 struct bf_bus;
 
 enum bf_from {
-    BF_FROM_OWN_TOPIC,  /* desired, cmd, rsp of this node */
-    BF_FROM_EVERY_NODE  /* that channel of every node of `topic_role` in the trust bundle (state, evt) */
+    BF_FROM_OWN_TOPIC, /* desired, cmd, rsp of this node */
+    BF_FROM_EVERY_NODE /* that channel of every node of `topic_role` in the trust bundle (state, evt) */
 };
 
 /* One message, one handler: the table both subscribes and dispatches. */
@@ -27,12 +27,12 @@ struct bf_bus_options {
     const char *site;
     const char *node;
     enum bf_role role;
-    const struct bf_key *key;       /* borrowed for the bus's life */
-    const struct bf_trust *trust;   /* borrowed; replaced with bf_bus_set_trust */
-    uint64_t epoch;                 /* persisted start counter */
-    const uint8_t *boot_id;         /* 16 bytes, copied */
+    const struct bf_key *key;     /* borrowed for the bus's life */
+    const struct bf_trust *trust; /* borrowed; replaced with bf_bus_set_trust */
+    uint64_t epoch;               /* persisted start counter */
+    const uint8_t *boot_id;       /* 16 bytes, copied */
     struct bf_mqtt_options mqtt;
-    const struct bf_route *routes;  /* static */
+    const struct bf_route *routes; /* static */
     size_t n_routes;
     /* Packs this node's state by calling `pack(pack_user, message)` once; `offline` for the last will and the good-bye.
      * NULL for nodes without a state (operators). */

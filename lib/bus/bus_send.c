@@ -49,14 +49,14 @@ static int address(struct bf_bus *b, struct outgoing *out, const struct bf_messa
     out->header.sender = (char *)b->o.node;
     out->header.recipient = (char *)(to->recipient != NULL ? to->recipient : "*");
     out->header.topic = out->topic;
-    out->header.message_id = (ProtobufCBinaryData){sizeof(out->message_id), out->message_id};
+    out->header.message_id = (ProtobufCBinaryData){ sizeof(out->message_id), out->message_id };
     out->header.sender_epoch = b->o.epoch;
     out->header.channel = (Belfry__V1__Channel)row->channel;
     out->header.issued_at_ms = bf_unix_ms();
     out->header.clock_synced = bf_clock_synced();
     out->header.ttl_ms = to->ttl_ms;
     if (to->recipient_boot_id != NULL)
-        out->header.recipient_boot_id = (ProtobufCBinaryData){16, (uint8_t *)to->recipient_boot_id};
+        out->header.recipient_boot_id = (ProtobufCBinaryData){ 16, (uint8_t *)to->recipient_boot_id };
     return 0;
 }
 
@@ -68,7 +68,7 @@ static void number(struct bf_bus *b, struct outgoing *out)
 
 static int check(struct bf_bus *b, const struct outgoing *out, const ProtobufCMessage *m)
 {
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     uint64_t suppressed;
     char quoted[512];
 
@@ -197,7 +197,7 @@ static int make_state(struct state_packing *p)
 {
     struct bf_bus *b = p->bus;
     const struct bf_message_row *row = state_row(b->o.role);
-    struct bf_address to = {.topic_role = b->o.role, .topic_id = b->o.node, .ttl_ms = p->will ? 0 : STATE_TTL_MS};
+    struct bf_address to = { .topic_role = b->o.role, .topic_id = b->o.node, .ttl_ms = p->will ? 0 : STATE_TTL_MS };
     int r;
 
     if (row == NULL || b->o.with_state == NULL)
@@ -213,7 +213,7 @@ static int make_state(struct state_packing *p)
 
 static int publish_state(struct bf_bus *b, bool will)
 {
-    struct state_packing p = {.bus = b, .will = will};
+    struct state_packing p = { .bus = b, .will = will };
     int r;
 
     if (!bf_mqtt_connected(b->mqtt))
@@ -237,7 +237,7 @@ int bf_bus_send_good_bye(struct bf_bus *b)
 
 int bf_bus_seal_will(struct bf_bus *b, uint8_t **ret_payload, size_t *ret_size)
 {
-    struct state_packing p = {.bus = b, .will = true};
+    struct state_packing p = { .bus = b, .will = true };
     int r = make_state(&p);
 
     if (r == 0)
@@ -248,7 +248,7 @@ int bf_bus_seal_will(struct bf_bus *b, uint8_t **ret_payload, size_t *ret_size)
 
 int bf_bus_send_event(struct bf_bus *b, ProtobufCMessage *event)
 {
-    struct bf_address to = {.topic_role = b->o.role, .topic_id = b->o.node, .ttl_ms = EVENT_TTL_MS};
+    struct bf_address to = { .topic_role = b->o.role, .topic_id = b->o.node, .ttl_ms = EVENT_TTL_MS };
 
     return bf_bus_send(b, BF_MSG_EVENT, &to, event, NULL);
 }
@@ -257,7 +257,7 @@ int bf_bus_send_event(struct bf_bus *b, ProtobufCMessage *event)
 
 struct bf_asker bf_asker_of(const struct bf_incoming *cmd)
 {
-    struct bf_asker asker = {0};
+    struct bf_asker asker = { 0 };
 
     strncpy(asker.node, cmd->header->sender, sizeof(asker.node) - 1);
     memcpy(asker.message_id, cmd->header->message_id.data, sizeof(asker.message_id));
@@ -274,14 +274,14 @@ static int address_reply(struct bf_bus *b, struct outgoing *out, const struct bf
                          enum bf_message_type type)
 {
     const struct bf_message_row *row = bf_message_row(type);
-    struct bf_address to = {.topic_id = asker->node, .recipient = asker->node, .ttl_ms = REPLY_TTL_MS};
+    struct bf_address to = { .topic_id = asker->node, .recipient = asker->node, .ttl_ms = REPLY_TTL_MS };
     int r;
 
     if (row == NULL || row->channel != BF_CHANNEL_RSP)
         return -EINVAL;
     to.topic_role = asking_role(row);
     r = address(b, out, row, &to);
-    out->header.in_reply_to = (ProtobufCBinaryData){sizeof(asker->message_id), (uint8_t *)asker->message_id};
+    out->header.in_reply_to = (ProtobufCBinaryData){ sizeof(asker->message_id), (uint8_t *)asker->message_id };
     number(b, out);
     return r;
 }

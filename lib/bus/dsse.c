@@ -79,7 +79,7 @@ int bf_dsse_seal(const char *type, const void *payload, size_t size,
                  const uint8_t secret_key[static BF_SECRET_KEY_SIZE], uint8_t **ret, size_t *ret_size)
 {
     Belfry__V1__Envelope envelope = BELFRY__V1__ENVELOPE__INIT;
-    Belfry__V1__Signature signature = BELFRY__V1__SIGNATURE__INIT, *signatures[] = {&signature};
+    Belfry__V1__Signature signature = BELFRY__V1__SIGNATURE__INIT, *signatures[] = { &signature };
     uint8_t keyid[BF_KEYID_SIZE], sig[BF_SIGNATURE_SIZE], *packed;
     size_t packed_size;
     int r;
@@ -91,10 +91,10 @@ int bf_dsse_seal(const char *type, const void *payload, size_t size,
         return r;
 
     bf_keyid(keyid, secret_key + BF_SECRET_KEY_SIZE - BF_PUBLIC_KEY_SIZE);
-    signature.keyid = (ProtobufCBinaryData){sizeof(keyid), keyid};
-    signature.sig = (ProtobufCBinaryData){sizeof(sig), sig};
+    signature.keyid = (ProtobufCBinaryData){ sizeof(keyid), keyid };
+    signature.sig = (ProtobufCBinaryData){ sizeof(sig), sig };
     envelope.payload_type = (char *)type; /* packing only reads it */
-    envelope.payload = (ProtobufCBinaryData){size, (uint8_t *)payload};
+    envelope.payload = (ProtobufCBinaryData){ size, (uint8_t *)payload };
     envelope.n_signatures = 1;
     envelope.signatures = signatures;
 

@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BF_ENVELOPE_MAX 16384  /* bytes of a packed envelope; longer ones are refused unparsed */
+#define BF_ENVELOPE_MAX 16384 /* bytes of a packed envelope; longer ones are refused unparsed */
 #define BF_KEYID_SIZE 16
 #define BF_PUBLIC_KEY_SIZE 32
-#define BF_SECRET_KEY_SIZE 64  /* libsodium's form: seed and public key */
+#define BF_SECRET_KEY_SIZE 64 /* libsodium's form: seed and public key */
 #define BF_SIGNATURE_SIZE 64
 
 /* First 16 bytes of SHA-256(public key). */

@@ -84,7 +84,7 @@ static int check_mode(int fd, const char *path, struct bf_error *e)
 int bf_key_load(struct bf_key **ret, const char *path, struct bf_error *e)
 {
     _cleanup_(bf_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    char text[SEED_HEX + 3] = {0}; /* room to see that it is too long */
+    char text[SEED_HEX + 3] = { 0 }; /* room to see that it is too long */
     uint8_t seed[SEED_SIZE];
     ssize_t n;
     int r;

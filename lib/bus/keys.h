@@ -15,7 +15,7 @@ int bf_key_generate(struct bf_key **ret);
 /* Key file: 32-byte seed as one line of 64 lower-case hex digits, mode 0600 or stricter (else refused: -EPERM). */
 int bf_key_load(struct bf_key **ret, const char *path, struct bf_error *e);
 int bf_key_store(const struct bf_key *k, const char *path, struct bf_error *e); /* new file, 0600; -EEXIST */
-void bf_key_free(struct bf_key *k); /* wipes */
+void bf_key_free(struct bf_key *k);                                             /* wipes */
 
 const uint8_t *bf_key_public(const struct bf_key *k); /* BF_PUBLIC_KEY_SIZE bytes */
 const uint8_t *bf_key_secret(const struct bf_key *k); /* BF_SECRET_KEY_SIZE bytes, for bf_dsse_* */

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/text.h"
 #include "bus/limits_table.h"
-#include "bus/utf8.h"
 
 int bf_limit_fail(struct bf_error *e, const char *field, const char *expected)
 {
@@ -53,7 +53,7 @@ static int check_string(const struct bf_limit *l, const char *text, struct bf_er
         return made_of(text, l->max, ".:-") ? 0 : bf_limit_fail(e, l->field, "an address or host name");
     default:
         snprintf(expected, sizeof(expected), "at most %u bytes of UTF-8 text", (unsigned)l->max);
-        return bf_utf8_text(text, l->max) ? 0 : bf_limit_fail(e, l->field, expected);
+        return bf_text_valid(text, l->max) ? 0 : bf_limit_fail(e, l->field, expected);
     }
 }
 

@@ -14,15 +14,15 @@ enum bf_limit_kind {
     ID,        /* [a-z0-9-]{1,32} */
     RECIPIENT, /* an id or "*" */
     ULID,
-    WORD,      /* [a-z0-9_]{1,max} */
-    NAME,      /* [A-Za-z0-9._-]{1,max}, not starting with a dot: a file, an encoder, a source */
-    HOST,      /* address or name, [A-Za-z0-9.:-]{1,max} */
-    TEXT,      /* UTF-8 without control characters, 0..max bytes */
-    BYTES,     /* min..max bytes */
-    NUMBER,    /* min..max */
-    EVEN,      /* the same, and even */
-    COUNT,     /* repeated: min..max entries */
-    PRESENT    /* a message that must be there */
+    WORD,   /* [a-z0-9_]{1,max} */
+    NAME,   /* [A-Za-z0-9._-]{1,max}, not starting with a dot: a file, an encoder, a source */
+    HOST,   /* address or name, [A-Za-z0-9.:-]{1,max} */
+    TEXT,   /* UTF-8 without control characters, 0..max bytes */
+    BYTES,  /* min..max bytes */
+    NUMBER, /* min..max */
+    EVEN,   /* the same, and even */
+    COUNT,  /* repeated: min..max entries */
+    PRESENT /* a message that must be there */
 };
 
 struct bf_limit {

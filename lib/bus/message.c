@@ -25,14 +25,14 @@ _Static_assert((int)BF_CHANNEL_STATE == BELFRY__V1__CHANNEL__CHANNEL_STATE &&
 #define SERVICES (CAMERA | INGEST | GATEWAY | JANITOR)
 
 #define ROW(kind, word, message, senders, topics, on, own)                                                             \
-    [kind] = {kind,                                                                                                    \
-              "application/vnd.belfry." word ".v1+protobuf",                                                           \
-              &belfry__v1__##message##__descriptor,                                                                    \
-              senders,                                                                                                 \
-              topics,                                                                                                  \
-              on,                                                                                                      \
-              own,                                                                                                     \
-              check_message}
+    [kind] = { kind,                                                                                                   \
+               "application/vnd.belfry." word ".v1+protobuf",                                                          \
+               &belfry__v1__##message##__descriptor,                                                                   \
+               senders,                                                                                                \
+               topics,                                                                                                 \
+               on,                                                                                                     \
+               own,                                                                                                    \
+               check_message }
 
 static int check_message(const ProtobufCMessage *m, struct bf_error *e);
 

@@ -14,8 +14,14 @@
 #include "header.pb-c.h"
 
 enum bf_role { BF_ROLE_NONE, BF_ROLE_CAMERA, BF_ROLE_INGEST, BF_ROLE_GATEWAY, BF_ROLE_JANITOR, BF_ROLE_OPERATOR };
-enum bf_channel { BF_CHANNEL_NONE, BF_CHANNEL_STATE, BF_CHANNEL_DESIRED, BF_CHANNEL_CMD, BF_CHANNEL_RSP,
-                  BF_CHANNEL_EVT };
+enum bf_channel {
+    BF_CHANNEL_NONE,
+    BF_CHANNEL_STATE,
+    BF_CHANNEL_DESIRED,
+    BF_CHANNEL_CMD,
+    BF_CHANNEL_RSP,
+    BF_CHANNEL_EVT
+};
 
 enum bf_message_type {
     BF_MSG_CAMERA_STATE,
@@ -35,10 +41,10 @@ enum bf_message_type {
 
 struct bf_message_row {
     enum bf_message_type type;
-    const char *payload_type; /* "application/vnd.belfry.camera-state.v1+protobuf" */
+    const char *payload_type;                     /* "application/vnd.belfry.camera-state.v1+protobuf" */
     const ProtobufCMessageDescriptor *descriptor; /* its first field is `header` */
-    uint32_t sender_roles; /* bits of the roles that may sign it */
-    uint32_t topic_roles;  /* bits of the roles on whose topics it travels */
+    uint32_t sender_roles;                        /* bits of the roles that may sign it */
+    uint32_t topic_roles;                         /* bits of the roles on whose topics it travels */
     enum bf_channel channel;
     bool own_topic; /* the sender publishes on its own topic (state, evt), so sender == topic's id */
     int (*check)(const ProtobufCMessage *m, struct bf_error *e); /* ranges; 0 or -EBADMSG */

@@ -22,16 +22,17 @@ struct bf_mqtt;
 struct bf_mqtt_options {
     const char *host;
     uint16_t port;
-    const char *client_id;      /* = node id = certificate CN */
-    const char *ca_file;        /* PEM; NULL: plain TCP, for tests on loopback only */
-    const char *cert_file;      /* PEM, client certificate */
-    const char *key_file;       /* PEM, client key */
-    const char *alpn;           /* NULL, or "x-amzn-mqtt-ca" for AWS IoT Core on 443 */
-    unsigned keepalive_s;       /* 5..1200 */
+    const char *client_id; /* = node id = certificate CN */
+    const char *ca_file;   /* PEM; NULL: plain TCP, for tests on loopback only */
+    const char *cert_file; /* PEM, client certificate */
+    const char *key_file;  /* PEM, client key */
+    const char *alpn;      /* NULL, or "x-amzn-mqtt-ca" for AWS IoT Core on 443 */
+    unsigned keepalive_s;  /* 5..1200 */
 };
 
 struct bf_mqtt_events {
-    /* Optional. Makes the last will for the next connection: topic is borrowed for the call, *ret_payload is malloc'd and taken. */
+    /* Optional. Makes the last will for the next connection: topic is borrowed for the call, *ret_payload is malloc'd
+     * and taken. */
     int (*will)(void *user, const char **ret_topic, uint8_t **ret_payload, size_t *ret_size);
     void (*connected)(void *user); /* subscribed to everything: publish the birth now */
     /* After a connection was lost, and after every attempt that failed. */

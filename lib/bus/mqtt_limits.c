@@ -44,8 +44,9 @@ int bf_filters_check(const char *const *filters, size_t n, struct bf_error *e)
         return bf_fail(e, -EINVAL, "MQTT: %zu subscriptions; a connection may have %d", n, BF_MQTT_FILTERS_MAX);
     for (size_t i = 0; i < n; i++)
         if (!is_plain_topic(filters[i]))
-            return bf_fail(e, -EINVAL, "MQTT: subscription %zu: expected an exact topic of at most %d bytes and %d slashes",
-                           i, BF_MQTT_TOPIC_MAX, BF_MQTT_SLASHES_MAX);
+            return bf_fail(e, -EINVAL,
+                           "MQTT: subscription %zu: expected an exact topic of at most %d bytes and %d slashes", i,
+                           BF_MQTT_TOPIC_MAX, BF_MQTT_SLASHES_MAX);
     return 0;
 }
 

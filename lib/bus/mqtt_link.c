@@ -29,7 +29,7 @@ void bf_note_done(struct bf_note *n)
 {
     free(n->text);
     free(n->payload);
-    *n = (struct bf_note){0};
+    *n = (struct bf_note){ 0 };
 }
 
 int bf_inbox_take(struct bf_inbox *i, struct bf_note *ret)
@@ -66,7 +66,7 @@ struct bf_link {
 
 static void note(const struct bf_link *l, enum bf_note_kind kind, const char *text)
 {
-    struct bf_note n = {.kind = kind, .link = l->number, .text = text == NULL ? NULL : strdup(text)};
+    struct bf_note n = { .kind = kind, .link = l->number, .text = text == NULL ? NULL : strdup(text) };
 
     if (bf_mailbox_put(l->inbox->mailbox, &n) < 0)
         bf_note_done(&n);
@@ -93,8 +93,7 @@ static void give_room_back(struct bf_inbox *i, size_t size)
 
 static void copy_message(const struct bf_link *l, const char *topic, const MQTTAsync_message *message, size_t size)
 {
-    struct bf_note n = {
-        .kind = BF_NOTE_MESSAGE, .link = l->number, .retained = message->retained != 0, .size = size};
+    struct bf_note n = { .kind = BF_NOTE_MESSAGE, .link = l->number, .retained = message->retained != 0, .size = size };
 
     if (!take_room(l->inbox, size))
         return;
@@ -147,17 +146,19 @@ static void describe(char *text, size_t size, const MQTTAsync_failureData5 *resp
     else if (response->message != NULL)
         snprintf(text, size, "%s", response->message);
     else
-        snprintf(text, size, "%s", MQTTAsync_strerror(response->code) != NULL ? MQTTAsync_strerror(response->code) : "failed");
+        snprintf(text, size, "%s",
+                 MQTTAsync_strerror(response->code) != NULL ? MQTTAsync_strerror(response->code) : "failed");
 }
 
-/* Paho has one text for all that happens below MQTT; what else it found comes through on_tls_error, or not at all. */
+/* Paho says little of what happens below MQTT ("TCP/TLS connect failure"); what else it found comes through
+ * on_tls_error, or not at all. */
 static void on_not_connected(void *context, MQTTAsync_failureData5 *response)
 {
     const struct bf_link *l = context;
     char text[128];
 
     describe(text, sizeof(text), response);
-    if (strcmp(text, "TCP/TLS connect failure") == 0)
+    if (strncmp(text, "TCP", 3) == 0 && strstr(text, "timeout") == NULL)
         note(l, BF_NOTE_NOT_CONNECTED,
              l->tls ? "nothing answers there, or TLS failed (is the broker's certificate made for this host name, and "
                       "this node's by the broker's authority?)"
@@ -323,7 +324,7 @@ static MQTTAsync_SSLOptions tls_options(struct bf_link *l, const struct bf_mqtt_
 
 static int add_property(MQTTProperties *properties, enum MQTTPropertyCodes code, unsigned value)
 {
-    MQTTProperty p = {.identifier = code};
+    MQTTProperty p = { .identifier = code };
 
     if (code == MQTTPROPERTY_CODE_RECEIVE_MAXIMUM)
         p.value.integer2 = (unsigned short)value;
@@ -390,6 +391,11 @@ int bf_link_unsubscribe(struct bf_link *l, const char *filter)
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
 
     return to_errno(MQTTAsync_unsubscribe(l->client, filter, &response));
+}
+
+int bf_link_nudge(struct bf_link *l)
+{
+    return bf_link_unsubscribe(l, "belfry/v1/nudge"); /* which nobody subscribes */
 }
 
 int bf_link_publish(struct bf_link *l, const char *topic, const void *payload, size_t size, bool retain)

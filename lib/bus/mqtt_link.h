@@ -29,7 +29,7 @@ enum bf_note_kind {
 
 struct bf_note {
     enum bf_note_kind kind;
-    uint64_t link;    /* number of the link that it is about */
+    uint64_t link; /* number of the link that it is about */
     bool retained;
     char *text;       /* owned; may be NULL when memory ran out, but not for a message */
     uint8_t *payload; /* owned */
@@ -72,7 +72,8 @@ int bf_link_connect(struct bf_link *l, const struct bf_mqtt_options *o, const st
 int bf_link_subscribe(struct bf_link *l, char *const *filters, size_t n); /* n <= 8 */
 int bf_link_publish(struct bf_link *l, const char *topic, const void *payload, size_t size, bool retain);
 int bf_link_disconnect(struct bf_link *l);
-/* No note answers this one. */
+/* No note answers these. The second wakes paho's send thread by a request that changes nothing. */
 int bf_link_unsubscribe(struct bf_link *l, const char *filter);
+int bf_link_nudge(struct bf_link *l);
 
 #endif

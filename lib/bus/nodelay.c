@@ -36,7 +36,7 @@ int bf_nodelay_to_port(uint16_t port)
         int fd = atoi(entry->d_name);
 
         /* "." and ".." come out as 0: not a socket to the broker, or as good as any other */
-        if (is_connected_to(fd, port) && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0)
+        if (is_connected_to(fd, port) && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)) == 0)
             found++;
     }
     closedir(fds);

@@ -68,7 +68,7 @@ static struct sender *add(struct bf_replay *r, const char *node)
         r->capacity = capacity;
     }
     s = &r->senders[r->n++];
-    *s = (struct sender){0};
+    *s = (struct sender){ 0 };
     strncpy(s->node, node, sizeof(s->node) - 1);
     return s;
 }

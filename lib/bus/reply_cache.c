@@ -15,7 +15,7 @@ int bf_reply_cache_put(struct bf_reply_cache *c, const struct bf_asker *asker, e
     if (size > 0)
         memcpy(copy, body, size);
     free(slot->body);
-    *slot = (struct bf_cached_reply){.asker = *asker, .type = type, .body = copy, .size = size};
+    *slot = (struct bf_cached_reply){ .asker = *asker, .type = type, .body = copy, .size = size };
     c->next = (c->next + 1) % BF_REPLIES;
     return 0;
 }
@@ -33,5 +33,5 @@ void bf_reply_cache_done(struct bf_reply_cache *c)
 {
     for (unsigned i = 0; i < BF_REPLIES; i++)
         free(c->replies[i].body);
-    *c = (struct bf_reply_cache){0};
+    *c = (struct bf_reply_cache){ 0 };
 }

@@ -54,7 +54,8 @@ static int check_bundle(const Belfry__V1__TrustBundle *b, const char *site, uint
     if (strcmp(b->site, site) != 0)
         return bf_fail(e, -EBADMSG, "trust bundle: for site %s; expected %s", b->site, site);
     if (b->version < least_version)
-        return bf_fail(e, -ESTALE, "trust bundle: version %llu; version %llu was accepted before, and it may not go down",
+        return bf_fail(e, -ESTALE,
+                       "trust bundle: version %llu; version %llu was accepted before, and it may not go down",
                        (unsigned long long)b->version, (unsigned long long)least_version);
     return 0;
 }
@@ -80,8 +81,9 @@ static int add_key(struct bf_trust *t, const Belfry__V1__TrustedKey *from, struc
 {
     struct bf_trusted_key *k = &t->keys[t->n_keys];
 
-    *k = (struct bf_trusted_key){
-        .node = from->node, .not_before_ms = from->not_before_ms, .not_after_ms = from->not_after_ms};
+    *k = (struct bf_trusted_key){ .node = from->node,
+                                  .not_before_ms = from->not_before_ms,
+                                  .not_after_ms = from->not_after_ms };
     for (size_t i = 0; i < from->n_roles; i++)
         k->roles |= UINT32_C(1) << from->roles[i];
     memcpy(k->public_key, from->public_key.data, BF_PUBLIC_KEY_SIZE);

@@ -101,7 +101,7 @@ static int try_key(void *user, const struct bf_trusted_key *k)
 
 static enum bf_refusal check_signature(struct check *c)
 {
-    struct candidates found = {.check = c};
+    struct candidates found = { .check = c };
 
     if (bf_trust_each(c->v->trust, NULL, BF_ROLE_NONE, c->unix_ms, try_key, &found) == 1)
         return BF_OK;
@@ -244,7 +244,7 @@ enum bf_refusal bf_verify(const struct bf_verifier *v, const char *topic, const 
                           uint64_t unix_ms, bool clock_synced, struct bf_incoming *ret, struct bf_error *e)
 {
     _cleanup_(bf_dsse_freep) struct bf_dsse *envelope = NULL;
-    struct check c = {.v = v, .topic_text = topic, .unix_ms = unix_ms, .clock_synced = clock_synced, .e = e};
+    struct check c = { .v = v, .topic_text = topic, .unix_ms = unix_ms, .clock_synced = clock_synced, .e = e };
     enum bf_refusal r = BF_OK;
 
     if (size > BF_ENVELOPE_MAX) {
@@ -267,7 +267,7 @@ enum bf_refusal bf_verify(const struct bf_verifier *v, const char *topic, const 
 void bf_incoming_done(struct bf_incoming *m)
 {
     protobuf_c_message_free_unpacked(m->message, NULL);
-    *m = (struct bf_incoming){0};
+    *m = (struct bf_incoming){ 0 };
 }
 
 struct document {
@@ -294,7 +294,7 @@ int bf_document_open(const struct bf_trust *t, enum bf_role role, const char *pa
         return bf_fail(e, r, "not a signed envelope of at most %d bytes", BF_ENVELOPE_MAX);
     if (strcmp(bf_dsse_type(envelope), payload_type) != 0)
         return bf_fail(e, -EBADMSG, "an envelope of another type; expected %s", payload_type);
-    if (bf_trust_each(t, NULL, role, unix_ms, signed_document, &(struct document){envelope}) != 1)
+    if (bf_trust_each(t, NULL, role, unix_ms, signed_document, &(struct document){ envelope }) != 1)
         return bf_fail(e, -EBADMSG, "not signed by a valid key of role %s", bf_role_name(role));
 
     payload = bf_dsse_payload(envelope, &payload_size);

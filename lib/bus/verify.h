@@ -12,16 +12,16 @@
 
 enum bf_refusal {
     BF_OK,
-    BF_REFUSED_SIZE,        /* over 16 KiB */
-    BF_REFUSED_ENVELOPE,    /* does not parse */
-    BF_REFUSED_TYPE,        /* unknown, or not allowed on this topic */
-    BF_REFUSED_KEY,         /* no key that is valid, not revoked, and may send this type on this topic */
+    BF_REFUSED_SIZE,     /* over 16 KiB */
+    BF_REFUSED_ENVELOPE, /* does not parse */
+    BF_REFUSED_TYPE,     /* unknown, or not allowed on this topic */
+    BF_REFUSED_KEY,      /* no key that is valid, not revoked, and may send this type on this topic */
     BF_REFUSED_SIGNATURE,
-    BF_REFUSED_PAYLOAD,     /* does not parse, or a value is out of its range */
+    BF_REFUSED_PAYLOAD, /* does not parse, or a value is out of its range */
     BF_REFUSED_SITE,
     BF_REFUSED_RECIPIENT,
-    BF_REFUSED_TOPIC,       /* signed for another topic */
-    BF_REFUSED_SENDER,      /* not the node that the key belongs to, or not the owner of the topic */
+    BF_REFUSED_TOPIC,  /* signed for another topic */
+    BF_REFUSED_SENDER, /* not the node that the key belongs to, or not the owner of the topic */
     BF_REFUSED_AGE,
     BF_REFUSED_BOOT_ID,
     BF_REFUSED_REPLAY,      /* left of the window, or of an earlier epoch */
@@ -37,10 +37,10 @@ const char *bf_refusal_name(enum bf_refusal r); /* "refused_signature" …, "dup
 
 struct bf_verifier {
     const char *site;
-    const char *node;           /* who receives; NULL (belfryctl watch, decode): any recipient, any boot id */
-    const uint8_t *boot_id;     /* 16 bytes; NULL with node NULL */
+    const char *node;       /* who receives; NULL (belfryctl watch, decode): any recipient, any boot id */
+    const uint8_t *boot_id; /* 16 bytes; NULL with node NULL */
     const struct bf_trust *trust;
-    struct bf_replay *replay;   /* NULL: no window (a message from a file) */
+    struct bf_replay *replay; /* NULL: no window (a message from a file) */
 };
 
 /* A verified message. `message` is of the row's type, owned by this struct until bf_incoming_done. */

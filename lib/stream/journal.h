@@ -12,9 +12,9 @@
 #define BF_RECORD_MAX 65536
 
 struct bf_journal_writer;
-/* Opens or creates `journal` in dirfd (borrowed for the call), cuts off a torn tail, positions at the end. A record with
- * a wrong checksum that a whole one follows is damage, not a torn tail: -EBADMSG, nothing is cut. The name of a new file
- * is durable after the caller's fsync of dirfd. */
+/* Opens or creates `journal` in dirfd (borrowed for the call), cuts off a torn tail, positions at the end. A record
+ * with a wrong checksum that a whole one follows is damage, not a torn tail: -EBADMSG, nothing is cut. The name of a
+ * new file is durable after the caller's fsync of dirfd. */
 int bf_journal_writer_open(struct bf_journal_writer **ret, int dirfd, struct bf_error *e);
 /* One write(2). On failure the file is cut back to what it was: a record is there whole or not at all. Where that fails
  * too, every later call fails. -EMSGSIZE for a record beyond BF_RECORD_MAX. */

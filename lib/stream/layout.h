@@ -1,5 +1,5 @@
-/* Names in the stream directory: <media>/<camera>/<session>/{journal, init*.mp4, seg-<msn>.m4s, …}. Formatting and strict
- * parsing; nothing here touches a file. */
+/* Names in the stream directory: <media>/<camera>/<session>/{journal, init*.mp4, seg-<msn>.m4s, …}. Formatting and
+ * strict parsing; nothing here touches a file. */
 #ifndef BELFRY_STREAM_LAYOUT_H
 #define BELFRY_STREAM_LAYOUT_H
 

@@ -1,6 +1,6 @@
-/* What a reader knows of a session: the sum of its journal's records. Pure; feed it records in order. Used by the gateway
- * (playlists, part lookup), the janitor (what may go, what to archive) and ingest at restart. Not thread safe: the
- * owner locks. */
+/* What a reader knows of a session: the sum of its journal's records. Pure; feed it records in order. Used by the
+ * gateway (playlists, part lookup), the janitor (what may go, what to archive) and ingest at restart. Not thread safe:
+ * the owner locks. */
 #ifndef BELFRY_STREAM_SESSION_VIEW_H
 #define BELFRY_STREAM_SESSION_VIEW_H
 
@@ -53,10 +53,10 @@ struct bf_session_view {
 
 void bf_session_view_init(struct bf_session_view *v);
 void bf_session_view_done(struct bf_session_view *v);
-/* Applies one record; -EBADMSG (view unchanged) when it does not follow from the ones before: wrong msn or counter order,
- * part before init, an offset or a sum that does not fit, Init, Gap or SessionEnd while a segment is open, anything after
- * SessionEnd; and for values out of their form: ids, init names and codecs, hashes that are not 32 bytes. Links and
- * signatures are kept, not checked. -ENOMEM. */
+/* Applies one record; -EBADMSG (view unchanged) when it does not follow from the ones before: wrong msn or counter
+ * order, part before init, an offset or a sum that does not fit, Init, Gap or SessionEnd while a segment is open,
+ * anything after SessionEnd; and for values out of their form: ids, init names and codecs, hashes that are not 32
+ * bytes. Links and signatures are kept, not checked. -ENOMEM. */
 int bf_session_view_apply(struct bf_session_view *v, const Belfry__V1__Record *record);
 /* Forgets complete segments with msn below `msn` and their parts (a live reader's memory stays bounded). */
 void bf_session_view_forget(struct bf_session_view *v, uint64_t msn);

@@ -2,24 +2,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "ingest/part_maker.h"
 #include "ingest/picture.h"
 #include "ingest/segmenter.h"
-#include "media/cmaf.h"
 #include "media/h264.h"
 
 #define TICKS_PER_S 90000
 #define GAPS_MAX 30           /* target durations that are told as gaps; a longer hole is a discontinuity as well */
 #define ROOM_TO_GO_ON 1048576 /* beside the reserve, so that a full disk is not full again with the next part */
-
-/* The newest frame, not yet in the muxer: what it lasts is known when the next has come, or its part is closed. */
-struct held {
-    uint8_t *data;
-    size_t size, room;
-    struct bf_timing timing;
-    bool idr, used;
-};
 
 struct bf_packager {
     struct bf_session_dir *dir;
@@ -29,10 +20,8 @@ struct bf_packager {
     struct bf_timeline timeline;
     struct bf_segmenter segmenter;
     struct bf_picture picture; /* parameter sets */
-    struct bf_cmaf *cmaf;
-    struct held held;
+    struct bf_part_maker maker;
 
-    struct bf_part part;       /* being made */
     bool discontinuity;        /* before the next part */
     bool init_owed;            /* the init segment in use is not on disk yet */
 
@@ -63,14 +52,16 @@ void bf_packager_free(struct bf_packager *p)
 {
     if (p == NULL)
         return;
-    bf_cmaf_free(p->cmaf);
-    free(p->held.data);
+    bf_part_maker_done(&p->maker);
     free(p);
 }
 
 struct bf_packager_counters bf_packager_counters(const struct bf_packager *p)
 {
-    return p->counters;
+    struct bf_packager_counters c = p->counters;
+
+    c.dropped += p->maker.refused;
+    return c;
 }
 
 /* ---- storage that refuses ---- */
@@ -93,8 +84,7 @@ static int refuse(struct bf_packager *p, int code)
     bool first = p->refused == 0;
     p->refused = code;
     p->retrying = false;
-    p->held.used = false;
-    p->part = (struct bf_part){0};
+    bf_part_maker_next(&p->maker);
     bf_segmenter_end(&p->segmenter, p->timeline.frame_90k);
     if (first)
         p->events->storage(p->user, code);
@@ -149,57 +139,14 @@ static bool storage_works_again(struct bf_packager *p, const struct bf_timing *t
 
 /* ---- making parts ---- */
 
-static int hold(struct bf_packager *p, const struct bf_access_unit *au, const struct bf_timing *timing, bool idr)
-{
-    struct held *h = &p->held;
-
-    if (au->size > h->room) {
-        size_t room = au->size + au->size / 2;
-        uint8_t *grown = realloc(h->data, room);
-
-        if (grown == NULL)
-            return -ENOMEM;
-        h->data = grown;
-        h->room = room;
-    }
-    memcpy(h->data, au->data, au->size);
-    h->size = au->size;
-    h->timing = *timing;
-    h->idr = idr;
-    h->used = true;
-    return 0;
-}
-
-/* The held frame goes into the part being made. One that the muxer does not take is dropped. */
-static int release(struct bf_packager *p, uint32_t duration_90k)
-{
-    struct held *h = &p->held;
-
-    if (!h->used)
-        return 0;
-    h->used = false;
-    int r = bf_cmaf_add(p->cmaf, h->data, h->size, h->timing.dts_90k, h->timing.pts_90k, duration_90k, h->idr);
-    if (r != 0) {
-        p->counters.dropped++;
-        return r == -ENOMEM ? r : 0;
-    }
-
-    if (p->part.frames++ == 0) {
-        p->part.decode_time_90k = h->timing.dts_90k;
-        p->part.capture_us = h->timing.capture_us;
-        p->part.independent = h->idr;
-        p->part.discontinuity = p->discontinuity;
-    }
-    p->part.duration_90k = (uint32_t)(h->timing.dts_90k - p->part.decode_time_90k) + duration_90k;
-    return 0;
-}
-
 static void part_is_there(struct bf_packager *p)
 {
-    p->counters.discontinuities += p->part.discontinuity;
-    p->told_90k = p->part.decode_time_90k + p->part.duration_90k;
+    const struct bf_part *part = &p->maker.part;
+
+    p->counters.discontinuities += part->discontinuity;
+    p->told_90k = part->decode_time_90k + part->duration_90k;
     p->discontinuity = false;
-    p->part = (struct bf_part){0};
+    bf_part_maker_next(&p->maker);
     if (p->retrying) {
         p->refused = 0;
         p->retrying = false;
@@ -210,21 +157,20 @@ static void part_is_there(struct bf_packager *p)
 
 static int close_part(struct bf_packager *p, uint32_t last_90k)
 {
+    struct bf_part *part = &p->maker.part;
     const uint8_t *data;
     size_t size;
 
-    int r = release(p, last_90k);
-    if (r == 0)
-        r = bf_cmaf_flush(p->cmaf, &data, &size);
+    int r = bf_part_maker_close(&p->maker, last_90k, &data, &size);
     if (r == -ENODATA)
         return 0;
     if (r != 0)
         return r;
 
-    uint32_t frames = p->part.frames;
-    r = bf_session_dir_part(p->dir, data, size, &p->part);
+    part->discontinuity = p->discontinuity;
+    r = bf_session_dir_part(p->dir, data, size, part);
     if (r != 0) {
-        p->counters.lost += frames;
+        p->counters.lost += part->frames;
         return refuse(p, r);
     }
     part_is_there(p);
@@ -247,7 +193,7 @@ static int write_init(struct bf_packager *p)
     size_t size;
     char codecs[12];
 
-    bf_cmaf_init_segment(p->cmaf, &data, &size);
+    bf_cmaf_init_segment(p->maker.cmaf, &data, &size);
     int r = bf_session_dir_init(p->dir, data, size, bf_sps_codecs(sps, codecs), sps->width, sps->height,
                                 (uint32_t)(UINT64_C(90000000) / p->timeline.frame_90k));
     p->init_owed = r != 0;
@@ -257,11 +203,9 @@ static int write_init(struct bf_packager *p)
 /* A muxer for the parameter sets seen last. */
 static int change_picture(struct bf_packager *p)
 {
-    bf_cmaf_free(BF_TAKE(p->cmaf));
     bf_picture_use(&p->picture);
-    struct bf_nal sps = bf_picture_sps(&p->picture), pps = bf_picture_pps(&p->picture);
     p->init_owed = true;
-    return bf_cmaf_new(&p->cmaf, &sps, &pps, p->picture.sps.width, p->picture.sps.height, NULL);
+    return bf_part_maker_picture(&p->maker, &p->picture);
 }
 
 /* ---- access units ---- */
@@ -279,7 +223,7 @@ static int end_here(struct bf_packager *p)
 static int cut_before(struct bf_packager *p, const struct bf_cut *cut, const struct bf_timing *timing)
 {
     int r = cut->part_before ? close_part(p, cut->before_last_90k)
-                             : release(p, (uint32_t)(timing->dts_90k - p->held.timing.dts_90k));
+                             : bf_part_maker_release_until(&p->maker, timing->dts_90k);
 
     if (r == 0 && cut->segment_before && storing(p))
         r = close_segment(p);
@@ -300,14 +244,14 @@ static int package(struct bf_packager *p, const struct bf_access_unit *au, const
         p->counters.lost++;
         return 0;
     }
-    r = hold(p, au, timing, idr);
+    r = bf_part_maker_hold(&p->maker, au, timing, idr);
     return r == 0 && cut.part_after ? close_part(p, cut.after_last_90k) : r;
 }
 
-/* An IDR whose parameters differ from those in use needs a new init segment, and is a discontinuity unless the first. */
+/* An IDR whose parameters differ from those in use needs a new init segment, and is a discontinuity but for the first. */
 static int take_parameters(struct bf_packager *p, struct bf_timing *timing)
 {
-    bool first = p->cmaf == NULL;
+    bool first = p->maker.cmaf == NULL;
 
     if (!first && !bf_picture_changed(&p->picture))
         return 0;

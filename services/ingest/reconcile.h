@@ -16,8 +16,8 @@ struct bf_present {
     enum bf_presence presence;
 };
 
-/* What becomes of a present session. One that is over stays listed until a desired without it has come after its end, so
- * that the gateway sees how it ended; it is never started again. */
+/* What becomes of a present session. One that is over stays listed until a desired without it has come after its end,
+ * so that the gateway sees how it ended; it is never started again. */
 enum bf_fate { BF_FATE_KEEP, BF_FATE_STOP, BF_FATE_FORGET };
 
 enum bf_fate bf_fate_of(const struct bf_present *present, const char *const *wanted, size_t n_wanted);

@@ -5,7 +5,8 @@ void bf_segmenter_init(struct bf_segmenter *s, const struct bf_shape *shape)
     *s = (struct bf_segmenter){.shape = *shape};
 }
 
-static bool ends_segment(const struct bf_segmenter *s, int64_t dts_90k, bool idr, bool discontinuity, uint32_t frame_90k)
+static bool ends_segment(const struct bf_segmenter *s, int64_t dts_90k, bool idr, bool discontinuity,
+                         uint32_t frame_90k)
 {
     if (!s->segment_open)
         return false;
@@ -50,7 +51,9 @@ static int64_t end_before(const struct bf_segmenter *s, int64_t dts_90k)
 
 static void open_part(struct bf_segmenter *s, int64_t dts_90k, bool idr, struct bf_cut *cut)
 {
-    if (s->segment_open && !cut->segment_before && s->segment_90k + s->shape.part_target_90k > s->shape.segment_max_90k) {
+    bool outgrown = s->segment_90k + s->shape.part_target_90k > s->shape.segment_max_90k;
+
+    if (s->segment_open && !cut->segment_before && outgrown) {
         cut->segment_before = true;
         cut->forced = !idr;
     }

@@ -1,48 +1,19 @@
-#include "ingest/session.h"
+#include "ingest/session_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/clock.h"
 #include "base/log.h"
-#include "ingest/endpoint.h"
+#include "ingest/sync_later.h"
 
-typedef Belfry__V1__IngestPhase phase_t;
 #define PHASE(name) BELFRY__V1__INGEST_PHASE__INGEST_PHASE_##name
-
-struct bf_session {
-    struct bf_session_host *host;
-    char id[BF_ULID_SIZE], camera[BF_ID_SIZE];
-    phase_t phase;
-
-    Belfry__V1__Transport transport;
-    char address[BF_HOST_SIZE];
-    uint16_t port;
-    uint32_t latency_ms;
-    uint8_t sealed[BF_SEALED_PASSPHRASE_SIZE];
-
-    struct bf_worker *worker;
-    struct bf_worker_counters counters;
-    uint64_t last_part_at_ms;
-    const char *alarm;
-
-    struct bf_worker_end end;      /* when it is over */
-    uint64_t failed_at_ms;
-    bool over, closed_told;
-
-    uv_async_t wake;               /* the worker has something to tell */
-    uv_timer_t silence;
-    unsigned handles;              /* not closed yet */
-    bool freed;
-};
 
 /* ---- phases ---- */
 
-static const char *phase_name(phase_t phase)
+static const char *phase_name(Belfry__V1__IngestPhase phase)
 {
     static const char *const names[] = {"unspecified", "starting", "listening", "live",
                                         "stalled",     "draining", "ended",     "failed"};
@@ -50,7 +21,7 @@ static const char *phase_name(phase_t phase)
     return names[phase];
 }
 
-static void enter(struct bf_session *s, phase_t phase)
+static void enter(struct bf_session *s, Belfry__V1__IngestPhase phase)
 {
     if (s->phase == phase)
         return;
@@ -98,54 +69,11 @@ static void is_over(struct bf_session *s)
     log_end(s);
     enter(s, s->end.failure == NULL ? PHASE(ENDED) : PHASE(FAILED));
     close_handles(s);
-    s->host->storage(s->host->user);
     s->host->over(s->host->user, s);
+    s->host->storage(s->host->user);
 }
 
 /* ---- what the worker tells ---- */
-
-struct sync_job {
-    uv_work_t work;
-    struct bf_sync sync;
-    int result;
-    char session_id[BF_ULID_SIZE];
-};
-
-static void run_sync(uv_work_t *work)
-{
-    struct sync_job *job = work->data;
-
-    job->result = bf_sync_run(&job->sync);
-}
-
-static void sync_done(uv_work_t *work, int status)
-{
-    struct sync_job *job = work->data;
-
-    if (status != 0)
-        bf_sync_run(&job->sync); /* cancelled: it never ran */
-    if (job->result != 0)
-        bf_err("a segment may not survive a power cut: syncing it failed", "session=%s error=\"%s\"",
-               job->session_id, strerror(-job->result));
-    free(job);
-}
-
-static void sync_elsewhere(struct bf_session *s, struct bf_sync *sync)
-{
-    struct sync_job *job = calloc(1, sizeof *job);
-
-    if (job == NULL) {
-        bf_sync_run(sync);
-        return;
-    }
-    job->work.data = job;
-    job->sync = *sync;
-    memcpy(job->session_id, s->id, sizeof job->session_id);
-    if (uv_queue_work(s->host->loop, &job->work, run_sync, sync_done) != 0) {
-        bf_sync_run(&job->sync);
-        free(job);
-    }
-}
 
 static void on_silence(uv_timer_t *timer)
 {
@@ -171,6 +99,8 @@ static void on_storage(struct bf_session *s, int code)
         bf_err("storage refuses media, the session goes on without", "session=%s camera=%s error=\"%s\"", s->id,
                s->camera, strerror(-code));
     s->alarm = code == 0 ? NULL : bf_disk_full(code) ? "disk_full" : "storage_failed";
+    s->failed_at_ms = bf_unix_ms();
+    s->host->changed(s->host->user);
     s->host->storage(s->host->user);
 }
 
@@ -194,7 +124,7 @@ static void handle(struct bf_session *s, struct bf_worker_event *event)
         on_storage(s, event->code);
         break;
     case BF_WORKER_SYNC:
-        sync_elsewhere(s, &event->sync);
+        bf_sync_later(s->host->loop, &event->sync, s->id);
         break;
     case BF_WORKER_COUNTERS:
         break;
@@ -213,9 +143,9 @@ static void on_wake(uv_async_t *async)
         handle(s, &event);
 }
 
-static void wake(void *user)
+void bf_session_wake(void *session)
 {
-    struct bf_session *s = user;
+    struct bf_session *s = session;
 
     uv_async_send(&s->wake);
 }
@@ -248,101 +178,6 @@ static int make_handles(struct bf_session *s)
     return 0;
 }
 
-static int make_worker(struct bf_session *s, const Belfry__V1__IngestSession *wanted, uint32_t lease_epoch)
-{
-    const struct bf_config *config = s->host->config;
-    const struct bf_camera_config *camera = bf_config_camera(config, s->camera);
-    const Belfry__V1__VideoParams *video = wanted->video;
-    bool foreign = wanted->input[0] != '\0'; /* what it was asked for says nothing about what it sends */
-    struct bf_worker_options options = {
-        .site = config->site,
-        .node = s->host->node,
-        .camera = s->camera,
-        .session_id = s->id,
-        .record = wanted->record,
-        .part_ms = wanted->part_ms,
-        .segment_ms = wanted->segment_ms,
-        .window_ms = config->ingest.window_ms,
-        .lease_epoch = lease_epoch,
-        .media_fd = s->host->media_fd,
-        .reserve_bytes = config->ingest.reserve_bytes,
-        .key = s->host->key,
-        .wake = wake,
-        .user = s,
-    };
-
-    if (!foreign) {
-        options.fps = video != NULL && video->fps != 0 ? video->fps : camera != NULL ? camera->fps : 0;
-        options.gop_ms = video != NULL && video->gop_ms != 0 ? video->gop_ms : camera != NULL ? camera->gop_ms : 0;
-    }
-    return bf_worker_new(&s->worker, &options);
-}
-
-/* Tries the ports of the range once each, from the one behind the last that was taken: a sender that still sends to an
- * ended session then rarely meets a new one. */
-static int listen_in_range(struct bf_session *s, struct bf_transport_options *options, struct bf_error *e)
-{
-    uint16_t first = s->host->config->ingest.port_first, last = s->host->config->ingest.port_last;
-    unsigned ports = last - first + 1U;
-    unsigned at = s->host->next_port >= first && s->host->next_port <= last ? (unsigned)s->host->next_port - first : 0U;
-
-    for (unsigned n = 0; n < ports; n++, at = (at + 1) % ports) {
-        options->port = (uint16_t)(first + at);
-        int r = bf_worker_listen(s->worker, options, e);
-        if (r == -EADDRINUSE)
-            continue;
-        s->host->next_port = (uint16_t)(first + (at + 1) % ports);
-        return r;
-    }
-    return bf_fail(e, -EADDRINUSE, "all ports from %u to %u are in use: widen ingest.port_first and port_last", first,
-                   last);
-}
-
-static int listen_as_camera_expects(struct bf_session *s, const Belfry__V1__IngestSession *wanted,
-                                    const struct bf_trust *trust, struct bf_error *e)
-{
-    const struct bf_config *config = s->host->config;
-    char passphrase[BF_PASSPHRASE_SIZE] = "";
-    struct bf_transport_options options = {
-        .kind = s->transport == BELFRY__V1__TRANSPORT__TRANSPORT_SRT ? BF_TRANSPORT_SRT : BF_TRANSPORT_UDP,
-        .host = config->ingest.address,
-        .latency_ms = s->latency_ms,
-        .source = wanted->input_source[0] != '\0' ? wanted->input_source : NULL,
-        .timeout_ms = config->ingest.silence_ms,
-    };
-    int r = 0;
-
-    if (options.kind == BF_TRANSPORT_SRT) {
-        r = bf_passphrase_make(passphrase);
-        if (r == 0)
-            r = bf_passphrase_seal(passphrase, trust, s->camera, bf_unix_ms(), s->sealed, e);
-        options.passphrase = passphrase;
-    }
-    if (r == 0)
-        r = listen_in_range(s, &options, e);
-    sodium_memzero(passphrase, sizeof passphrase);
-
-    s->port = options.port;
-    memccpy(s->address, config->ingest.advertise, 0, sizeof s->address - 1);
-    return r;
-}
-
-static int listen_as_configured(struct bf_session *s, const Belfry__V1__IngestSession *wanted, struct bf_error *e)
-{
-    struct bf_transport_options options = {
-        .kind = BF_TRANSPORT_UDP,
-        .host = s->address,
-        .source = wanted->input_source[0] != '\0' ? wanted->input_source : NULL,
-        .timeout_ms = s->host->config->ingest.silence_ms,
-    };
-
-    int r = bf_udp_address_parse(wanted->input, s->address, &s->port);
-    if (r != 0)
-        return bf_fail(e, r, "input \"%s\": expected udp://address:port", wanted->input);
-    options.port = s->port;
-    return bf_worker_listen(s->worker, &options, e);
-}
-
 static int start(struct bf_session *s, const Belfry__V1__IngestSession *wanted, uint32_t lease_epoch,
                  const struct bf_trust *trust, struct bf_error *e)
 {
@@ -350,10 +185,7 @@ static int start(struct bf_session *s, const Belfry__V1__IngestSession *wanted, 
         return bf_fail(e, -EKEYEXPIRED, "the trust bundle has expired: renew it with belfryctl");
     int r = make_handles(s);
     if (r == 0)
-        r = make_worker(s, wanted, lease_epoch);
-    if (r == 0)
-        r = wanted->input[0] != '\0' ? listen_as_configured(s, wanted, e)
-                                     : listen_as_camera_expects(s, wanted, trust, e);
+        r = bf_session_listen(s, wanted, lease_epoch, trust, e);
     return r == 0 ? bf_worker_start(s->worker) : r;
 }
 
@@ -508,9 +340,9 @@ void bf_session_status(struct bf_session *s, struct bf_session_status *ret)
             ret->endpoint.sealed_media_key = (ProtobufCBinaryData){sizeof s->sealed, s->sealed};
         ret->message.endpoint = &ret->endpoint;
     }
-    if (s->end.failure != NULL) {
-        ret->error.code = (char *)(uintptr_t)s->end.failure;
-        ret->error.detail = s->end.error.text;
+    if (s->end.failure != NULL || s->alarm != NULL) {
+        ret->error.code = (char *)(uintptr_t)(s->alarm != NULL ? s->alarm : s->end.failure);
+        ret->error.detail = s->alarm != NULL ? "The media storage refuses to be written." : s->end.error.text;
         ret->error.at_ms = s->failed_at_ms;
         ret->message.error = &ret->error;
     }

@@ -24,9 +24,9 @@ struct bf_session_dir_options {
     uint64_t reserve_bytes;                  /* room that media leaves alone, so that records always fit */
 };
 
-/* Makes the directory and begins the journal; or, where the same session is there without a SessionEnd, repairs its tail,
- * ends the segment that was open, and goes on behind it. -EALREADY when that session has ended. -EBADMSG when its journal
- * is damaged or belongs to another node. */
+/* Makes the directory and begins the journal; or, where the same session is there without a SessionEnd, repairs its
+ * tail, ends the segment that was open, and goes on behind it. -EALREADY when that session has ended. -EBADMSG when its
+ * journal is damaged or belongs to another node. */
 int bf_session_dir_open(struct bf_session_dir **ret, const struct bf_session_dir_options *o, struct bf_error *e);
 void bf_session_dir_free(struct bf_session_dir *d); /* ends nothing: what is open is repaired by the next open */
 BF_DEFINE_CLEANUP(struct bf_session_dir, bf_session_dir_free)

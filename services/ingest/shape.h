@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* TARGETDURATION of a source whose distance of IDRs is not known: what encoders do when nobody tells them (250 frames at
- * 25 a second), so that its segments too begin with an IDR. */
+/* TARGETDURATION of a source whose distance of IDRs is not known: what encoders do when nobody tells them (250 frames
+ * at 25 a second), so that its segments too begin with an IDR. */
 #define BF_TARGET_DURATION_UNKNOWN_S 10
 
 struct bf_shape {

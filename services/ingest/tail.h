@@ -1,4 +1,4 @@
-/* What a crash or a power cut left at the end of a session: finds the last place up to which journal and media agree. */
+/* What a crash or a power cut left at the end of a session: the last place up to which journal and media agree. */
 #ifndef BELFRY_INGEST_TAIL_H
 #define BELFRY_INGEST_TAIL_H
 
@@ -8,9 +8,9 @@
 #include "stream/journal.h"
 #include "stream/session_view.h"
 
-/* Reads the whole journal into *v (initialised). Where the newest complete segment is not what its record says, or parts
- * of the open one are not on disk, the journal is cut back to what is. -EBADMSG when a record does not follow from the
- * ones before. */
+/* Reads the whole journal into *v (initialised). Where the newest complete segment is not what its record says, or
+ * parts of the open one are not on disk, the journal is cut back to what is. -EBADMSG when a record does not follow
+ * from the ones before. */
 int bf_tail_repair(int dirfd, struct bf_journal_writer *w, struct bf_session_view *v, struct bf_error *e);
 
 /* Opens the file of an open segment for appending, cut to its journalled bytes, and hashes those. */

@@ -1,5 +1,5 @@
-/* One session's receive → scan → package → write → journal, on a thread of its own. Loop thread only; the worker's thread
- * shares a mailbox and the stop flag with it, nothing else. */
+/* One session's receive → scan → package → write → journal, on a thread of its own. Loop thread only; the worker's
+ * thread shares a mailbox and the stop flag with it, nothing else. */
 #ifndef BELFRY_INGEST_WORKER_H
 #define BELFRY_INGEST_WORKER_H
 

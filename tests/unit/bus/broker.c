@@ -21,7 +21,7 @@
 
 uint16_t free_port(void)
 {
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof(any);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -39,7 +39,7 @@ static void wait_until_running(struct broker *b)
     size_t n = 0;
 
     while (strstr(log, " running") == NULL) {
-        struct pollfd p = {.fd = b->log_fd, .events = POLLIN};
+        struct pollfd p = { .fd = b->log_fd, .events = POLLIN };
         ssize_t got;
 
         assert_true(n < sizeof(log) - 1);
@@ -82,7 +82,7 @@ void broker_start(struct broker *b, const char *extra)
     char config[96];
     FILE *f;
 
-    *b = (struct broker){.port = free_port(), .log_fd = -1};
+    *b = (struct broker){ .port = free_port(), .log_fd = -1 };
     strcpy(b->dir, "/tmp/belfry-broker-XXXXXX");
     assert_non_null(mkdtemp(b->dir));
     snprintf(config, sizeof(config), "%s/mosquitto.conf", b->dir);

@@ -13,16 +13,16 @@
 #include "janitor.pb-c.h"
 
 #define YEAR_MS (UINT64_C(365) * 86400000)
-#define BYTES(array) ((ProtobufCBinaryData){sizeof(array), (uint8_t *)(array)})
+#define BYTES(array) ((ProtobufCBinaryData){ sizeof(array), (uint8_t *)(array) })
 
 const char *const fx_names[FX_NODES] = {
-    [FX_CAMERA] = "cam-1",      [FX_CAMERA_2] = "cam-2",    [FX_INGEST] = "ingest-1", [FX_GATEWAY] = "gateway-1",
+    [FX_CAMERA] = "cam-1",      [FX_CAMERA_2] = "cam-2",    [FX_INGEST] = "ingest-1",   [FX_GATEWAY] = "gateway-1",
     [FX_JANITOR] = "janitor-1", [FX_OPERATOR] = "operator", [FX_STRANGER] = "stranger",
 };
 
 const enum bf_role fx_roles[FX_NODES] = {
-    [FX_CAMERA] = BF_ROLE_CAMERA,   [FX_CAMERA_2] = BF_ROLE_CAMERA,   [FX_INGEST] = BF_ROLE_INGEST,
-    [FX_GATEWAY] = BF_ROLE_GATEWAY, [FX_JANITOR] = BF_ROLE_JANITOR,   [FX_OPERATOR] = BF_ROLE_OPERATOR,
+    [FX_CAMERA] = BF_ROLE_CAMERA,   [FX_CAMERA_2] = BF_ROLE_CAMERA, [FX_INGEST] = BF_ROLE_INGEST,
+    [FX_GATEWAY] = BF_ROLE_GATEWAY, [FX_JANITOR] = BF_ROLE_JANITOR, [FX_OPERATOR] = BF_ROLE_OPERATOR,
     [FX_STRANGER] = BF_ROLE_CAMERA,
 };
 
@@ -99,7 +99,7 @@ Belfry__V1__TrustBundle *fx_bundle(void)
         keys[i].node = (char *)fx_names[i];
         keys[i].n_roles = 1;
         keys[i].roles = &roles[i];
-        keys[i].public_key = (ProtobufCBinaryData){BF_PUBLIC_KEY_SIZE, (uint8_t *)fx_public(i)};
+        keys[i].public_key = (ProtobufCBinaryData){ BF_PUBLIC_KEY_SIZE, (uint8_t *)fx_public(i) };
         keys[i].not_before_ms = FX_NOW - YEAR_MS / 2;
         list[i] = &keys[i];
     }
@@ -194,7 +194,7 @@ static Belfry__V1__Lease *lease(void)
 static Belfry__V1__NodeStatus *status(void)
 {
     static Belfry__V1__NodeStatus s;
-    static Belfry__V1__Counter counter, *counters[] = {&counter};
+    static Belfry__V1__Counter counter, *counters[] = { &counter };
 
     belfry__v1__node_status__init(&s);
     belfry__v1__counter__init(&counter);
@@ -245,7 +245,7 @@ static ProtobufCMessage *camera_desired(void)
 
 static ProtobufCMessage *ingest_state(void)
 {
-    static Belfry__V1__IngestSessionStatus session, *sessions[] = {&session};
+    static Belfry__V1__IngestSessionStatus session, *sessions[] = { &session };
 
     FRESH(IngestState, ingest_state);
     belfry__v1__ingest_session_status__init(&session);
@@ -265,7 +265,7 @@ static ProtobufCMessage *ingest_state(void)
 
 static ProtobufCMessage *ingest_desired(void)
 {
-    static Belfry__V1__IngestSession session, *sessions[] = {&session};
+    static Belfry__V1__IngestSession session, *sessions[] = { &session };
 
     FRESH(IngestDesired, ingest_desired);
     belfry__v1__ingest_session__init(&session);
@@ -285,7 +285,7 @@ static ProtobufCMessage *ingest_desired(void)
 
 static ProtobufCMessage *janitor_state(void)
 {
-    static Belfry__V1__JanitorSessionStatus session, *sessions[] = {&session};
+    static Belfry__V1__JanitorSessionStatus session, *sessions[] = { &session };
 
     FRESH(JanitorState, janitor_state);
     belfry__v1__janitor_session_status__init(&session);
@@ -304,7 +304,7 @@ static ProtobufCMessage *janitor_state(void)
 
 static ProtobufCMessage *janitor_desired(void)
 {
-    static Belfry__V1__JanitorSession session, *sessions[] = {&session};
+    static Belfry__V1__JanitorSession session, *sessions[] = { &session };
 
     FRESH(JanitorDesired, janitor_desired);
     belfry__v1__janitor_session__init(&session);
@@ -402,18 +402,18 @@ static const struct {
     ProtobufCMessage *(*make)(void);
     enum fx_node sender, topic_node;
 } makers[BF_MSG_TYPES] = {
-    [BF_MSG_CAMERA_STATE] = {camera_state, FX_CAMERA, FX_CAMERA},
-    [BF_MSG_CAMERA_DESIRED] = {camera_desired, FX_GATEWAY, FX_CAMERA},
-    [BF_MSG_INGEST_STATE] = {ingest_state, FX_INGEST, FX_INGEST},
-    [BF_MSG_INGEST_DESIRED] = {ingest_desired, FX_GATEWAY, FX_INGEST},
-    [BF_MSG_JANITOR_STATE] = {janitor_state, FX_JANITOR, FX_JANITOR},
-    [BF_MSG_JANITOR_DESIRED] = {janitor_desired, FX_GATEWAY, FX_JANITOR},
-    [BF_MSG_JANITOR_COMMAND] = {janitor_command, FX_GATEWAY, FX_JANITOR},
-    [BF_MSG_JANITOR_REPLY] = {janitor_reply, FX_JANITOR, FX_GATEWAY},
-    [BF_MSG_GATEWAY_STATE] = {gateway_state, FX_GATEWAY, FX_GATEWAY},
-    [BF_MSG_GATEWAY_COMMAND] = {gateway_command, FX_OPERATOR, FX_GATEWAY},
-    [BF_MSG_GATEWAY_REPLY] = {gateway_reply, FX_GATEWAY, FX_OPERATOR},
-    [BF_MSG_EVENT] = {event, FX_INGEST, FX_INGEST},
+    [BF_MSG_CAMERA_STATE] = { camera_state, FX_CAMERA, FX_CAMERA },
+    [BF_MSG_CAMERA_DESIRED] = { camera_desired, FX_GATEWAY, FX_CAMERA },
+    [BF_MSG_INGEST_STATE] = { ingest_state, FX_INGEST, FX_INGEST },
+    [BF_MSG_INGEST_DESIRED] = { ingest_desired, FX_GATEWAY, FX_INGEST },
+    [BF_MSG_JANITOR_STATE] = { janitor_state, FX_JANITOR, FX_JANITOR },
+    [BF_MSG_JANITOR_DESIRED] = { janitor_desired, FX_GATEWAY, FX_JANITOR },
+    [BF_MSG_JANITOR_COMMAND] = { janitor_command, FX_GATEWAY, FX_JANITOR },
+    [BF_MSG_JANITOR_REPLY] = { janitor_reply, FX_JANITOR, FX_GATEWAY },
+    [BF_MSG_GATEWAY_STATE] = { gateway_state, FX_GATEWAY, FX_GATEWAY },
+    [BF_MSG_GATEWAY_COMMAND] = { gateway_command, FX_OPERATOR, FX_GATEWAY },
+    [BF_MSG_GATEWAY_REPLY] = { gateway_reply, FX_GATEWAY, FX_OPERATOR },
+    [BF_MSG_EVENT] = { event, FX_INGEST, FX_INGEST },
 };
 
 enum fx_node fx_sender(enum bf_message_type type)

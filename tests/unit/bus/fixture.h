@@ -27,7 +27,7 @@ const uint8_t *fx_public(enum fx_node node);
 const uint8_t *fx_root_secret(void);
 const uint8_t *fx_root_public(void);
 struct bf_key *fx_key(enum fx_node node); /* free with bf_key_free */
-extern const uint8_t fx_boot_id[16]; /* of the node under test */
+extern const uint8_t fx_boot_id[16];      /* of the node under test */
 
 /* The bundle of every node but the stranger: version 3, valid for a year around FX_NOW. Static; may be changed before
  * it is sealed, fresh with every call. */

@@ -113,16 +113,16 @@ static void on_disconnected(void *user)
 }
 
 static const struct bf_route camera_routes[] = {
-    {BF_MSG_CAMERA_DESIRED, BF_ROLE_CAMERA, BF_FROM_OWN_TOPIC, on_desired},
+    { BF_MSG_CAMERA_DESIRED, BF_ROLE_CAMERA, BF_FROM_OWN_TOPIC, on_desired },
 };
 
 static const struct bf_route gateway_routes[] = {
-    {BF_MSG_CAMERA_STATE, BF_ROLE_CAMERA, BF_FROM_EVERY_NODE, on_camera_state},
-    {BF_MSG_GATEWAY_COMMAND, BF_ROLE_GATEWAY, BF_FROM_OWN_TOPIC, on_command},
+    { BF_MSG_CAMERA_STATE, BF_ROLE_CAMERA, BF_FROM_EVERY_NODE, on_camera_state },
+    { BF_MSG_GATEWAY_COMMAND, BF_ROLE_GATEWAY, BF_FROM_OWN_TOPIC, on_command },
 };
 
 static const struct bf_route operator_routes[] = {
-    {BF_MSG_GATEWAY_REPLY, BF_ROLE_OPERATOR, BF_FROM_OWN_TOPIC, on_reply},
+    { BF_MSG_GATEWAY_REPLY, BF_ROLE_OPERATOR, BF_FROM_OWN_TOPIC, on_reply },
 };
 
 /* ---- a site with a broker ---- */
@@ -140,14 +140,14 @@ static void node_new(struct node *n, enum fx_node who, uint64_t epoch, const str
         .trust = with,
         .epoch = epoch,
         .boot_id = who == FX_GATEWAY ? gateway_boot_id : fx_boot_id,
-        .mqtt = {.host = "127.0.0.1", .port = broker.port, .client_id = fx_names[who], .keepalive_s = 30},
+        .mqtt = { .host = "127.0.0.1", .port = broker.port, .client_id = fx_names[who], .keepalive_s = 30 },
         .with_state = who == FX_OPERATOR ? NULL : with_state,
         .connected = on_connected,
         .disconnected = on_disconnected,
         .refused = on_refused,
         .user = n,
     };
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     n->who = who;
     n->key = fx_key(who);
@@ -204,7 +204,7 @@ static bool reached(void *user)
 
 static void wait_for(const unsigned *counter, unsigned least, const char *what)
 {
-    if (!run_until(&loop, reached, &(struct wanted){counter, least}, PATIENCE_MS))
+    if (!run_until(&loop, reached, &(struct wanted){ counter, least }, PATIENCE_MS))
         fail_msg("%s: %u instead of %u", what, *counter, least);
 }
 
@@ -251,9 +251,11 @@ static bool outsider_is_up(void *user)
 static void outsider_up(struct outsider *o, const char *topic)
 {
     struct bf_mqtt_options options = {
-        .host = "127.0.0.1", .port = broker.port, .client_id = "outsider", .keepalive_s = 30};
-    struct bf_mqtt_events events = {
-        .connected = on_raw_connected, .disconnected = on_raw_disconnected, .message = on_raw};
+        .host = "127.0.0.1", .port = broker.port, .client_id = "outsider", .keepalive_s = 30
+    };
+    struct bf_mqtt_events events = { .connected = on_raw_connected,
+                                     .disconnected = on_raw_disconnected,
+                                     .message = on_raw };
 
     assert_int_equal(bf_mqtt_new(&o->mqtt, &loop, &options, &topic, 1, &events, o, NULL), 0);
     assert_int_equal(bf_mqtt_start(o->mqtt), 0);
@@ -281,14 +283,15 @@ static void outsider_done(struct outsider *o)
 
 static void send_desired(struct node *gateway, const uint8_t *boot_id, int expected)
 {
-    struct bf_address to = {BF_ROLE_CAMERA, "cam-1", "cam-1", boot_id, 10000};
+    struct bf_address to = { BF_ROLE_CAMERA, "cam-1", "cam-1", boot_id, 10000 };
 
-    assert_int_equal(bf_bus_send(gateway->bus, BF_MSG_CAMERA_DESIRED, &to, fx_message(BF_MSG_CAMERA_DESIRED), NULL), expected);
+    assert_int_equal(bf_bus_send(gateway->bus, BF_MSG_CAMERA_DESIRED, &to, fx_message(BF_MSG_CAMERA_DESIRED), NULL),
+                     expected);
 }
 
 static void test_birth_desired_and_good_bye(void **state)
 {
-    struct node gateway = {0}, camera = {0};
+    struct node gateway = { 0 }, camera = { 0 };
     uint64_t begun, desired_us = 0, state_us = 0;
 
     (void)state;
@@ -315,7 +318,7 @@ static void test_birth_desired_and_good_bye(void **state)
 
 static void test_late_comers_find_the_state(void **state)
 {
-    struct node gateway = {0}, camera = {0};
+    struct node gateway = { 0 }, camera = { 0 };
 
     (void)state;
     node_up(&camera, FX_CAMERA, 1);
@@ -324,7 +327,7 @@ static void test_late_comers_find_the_state(void **state)
     node_done(&gateway);
     node_done(&camera);
 
-    gateway = (struct node){0};
+    gateway = (struct node){ 0 };
     node_up(&gateway, FX_GATEWAY, 2);
     WAIT_FOR(gateway.deaths, 1); /* the good-bye is retained, and counts for ever */
     assert_int_equal(gateway.births, 0);
@@ -334,7 +337,7 @@ static void test_late_comers_find_the_state(void **state)
 
 static void test_boot_id(void **state)
 {
-    struct node gateway = {0}, camera = {0};
+    struct node gateway = { 0 }, camera = { 0 };
 
     (void)state;
     node_up(&gateway, FX_GATEWAY, 1);
@@ -351,10 +354,10 @@ static void test_boot_id(void **state)
 static void test_sending_what_all_would_refuse(void **state)
 {
     Belfry__V1__CameraDesired *desired;
-    struct bf_address to = {BF_ROLE_CAMERA, "cam-1", "cam-1", fx_boot_id, 10000};
-    struct node gateway = {0};
+    struct bf_address to = { BF_ROLE_CAMERA, "cam-1", "cam-1", fx_boot_id, 10000 };
+    struct node gateway = { 0 };
     Belfry__V1__Header *header;
-    uint8_t id[16] = {0};
+    uint8_t id[16] = { 0 };
 
     (void)state;
     node_new(&gateway, FX_GATEWAY, 1, trust);
@@ -373,16 +376,17 @@ static void test_sending_what_all_would_refuse(void **state)
     assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_CAMERA_DESIRED, &to, &desired->base, NULL), -EINVAL);
     assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_EVENT, &to, &desired->base, NULL), -EINVAL);
     to.topic_id = "../cam";
-    assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_CAMERA_DESIRED, &to, fx_message(BF_MSG_CAMERA_DESIRED), NULL), -EINVAL);
+    assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_CAMERA_DESIRED, &to, fx_message(BF_MSG_CAMERA_DESIRED), NULL),
+                     -EINVAL);
     assert_int_equal(bf_bus_send(gateway.bus, BF_MSG_TYPES, &to, &desired->base, NULL), -EINVAL);
     node_done(&gateway);
 }
 
 static void test_command_and_its_duplicate(void **state)
 {
-    struct bf_address to = {BF_ROLE_GATEWAY, "gateway-1", "gateway-1", gateway_boot_id, 10000};
-    struct node gateway = {0}, operator = {0};
-    struct outsider eve = {0};
+    struct bf_address to = { BF_ROLE_GATEWAY, "gateway-1", "gateway-1", gateway_boot_id, 10000 };
+    struct node gateway = { 0 }, operator= { 0 };
+    struct outsider eve = { 0 };
     static uint8_t recorded[BF_ENVELOPE_MAX];
     size_t size;
 
@@ -390,7 +394,8 @@ static void test_command_and_its_duplicate(void **state)
     node_up(&gateway, FX_GATEWAY, 1);
     node_up(&operator, FX_OPERATOR, 1);
     outsider_up(&eve, "belfry/v1/home/gateway/gateway-1/cmd");
-    assert_int_equal(bf_bus_send(operator.bus, BF_MSG_GATEWAY_COMMAND, &to, fx_message(BF_MSG_GATEWAY_COMMAND), operator.asked), 0);
+    assert_int_equal(
+        bf_bus_send(operator.bus, BF_MSG_GATEWAY_COMMAND, &to, fx_message(BF_MSG_GATEWAY_COMMAND), operator.asked), 0);
     WAIT_FOR(operator.replies, 1);
     assert_memory_equal(operator.answered, operator.asked, 16);
     WAIT_FOR(eve.messages, 1);
@@ -406,12 +411,15 @@ static void test_command_and_its_duplicate(void **state)
 
     /* A slow one: its duplicate waits for the same answer. */
     gateway.slow = true;
-    assert_int_equal(bf_bus_send(operator.bus, BF_MSG_GATEWAY_COMMAND, &to, fx_message(BF_MSG_GATEWAY_COMMAND), operator.asked), 0);
+    assert_int_equal(
+        bf_bus_send(operator.bus, BF_MSG_GATEWAY_COMMAND, &to, fx_message(BF_MSG_GATEWAY_COMMAND), operator.asked), 0);
     WAIT_FOR(gateway.commands, 2);
     WAIT_FOR(eve.messages, 3);
-    assert_int_equal(bf_mqtt_publish(eve.mqtt, "belfry/v1/home/gateway/gateway-1/cmd", eve.payload, eve.size, false), 0);
+    assert_int_equal(bf_mqtt_publish(eve.mqtt, "belfry/v1/home/gateway/gateway-1/cmd", eve.payload, eve.size, false),
+                     0);
     WAIT_FOR(eve.messages, 4);
-    assert_int_equal(bf_bus_reply_to(gateway.bus, &gateway.asker, BF_MSG_GATEWAY_REPLY, fx_message(BF_MSG_GATEWAY_REPLY)), 0);
+    assert_int_equal(
+        bf_bus_reply_to(gateway.bus, &gateway.asker, BF_MSG_GATEWAY_REPLY, fx_message(BF_MSG_GATEWAY_REPLY)), 0);
     WAIT_FOR(operator.replies, 3);
     assert_memory_equal(operator.answered, operator.asked, 16);
     assert_int_equal(gateway.commands, 2);
@@ -428,9 +436,11 @@ static void test_forgeries_change_nothing(void **state)
         enum fx_node signer;
         bool flip;
         enum bf_refusal expected;
-    } rows[] = {{FX_STRANGER, false, BF_REFUSED_KEY}, {FX_CAMERA_2, false, BF_REFUSED_SENDER}, {FX_CAMERA, true, BF_REFUSED_SIGNATURE}};
-    struct node gateway = {0};
-    struct outsider eve = {0};
+    } rows[] = { { FX_STRANGER, false, BF_REFUSED_KEY },
+                 { FX_CAMERA_2, false, BF_REFUSED_SENDER },
+                 { FX_CAMERA, true, BF_REFUSED_SIGNATURE } };
+    struct node gateway = { 0 };
+    struct outsider eve = { 0 };
     uint8_t *envelope;
     size_t size;
 
@@ -457,8 +467,8 @@ static void test_forgeries_change_nothing(void **state)
 /* What the broker says late about the previous connection must not stay. */
 static void test_late_will(void **state)
 {
-    struct node gateway = {0}, camera = {0};
-    struct outsider eve = {0};
+    struct node gateway = { 0 }, camera = { 0 };
+    struct outsider eve = { 0 };
     uint8_t *envelope;
     size_t size;
 
@@ -489,7 +499,7 @@ static void test_late_will(void **state)
 
 static void test_reconnect_gives_birth_again(void **state)
 {
-    struct node gateway = {0}, camera = {0};
+    struct node gateway = { 0 }, camera = { 0 };
 
     (void)state;
     node_up(&gateway, FX_GATEWAY, 1);
@@ -513,7 +523,7 @@ static void test_reconnect_gives_birth_again(void **state)
 static void test_new_bundle(void **state)
 {
     Belfry__V1__TrustBundle *b = fx_bundle();
-    struct node gateway = {0}, camera = {0};
+    struct node gateway = { 0 }, camera = { 0 };
     struct bf_trust *small = NULL;
     uint8_t *envelope;
     size_t size;
@@ -546,7 +556,7 @@ static void test_new_bundle(void **state)
 
 static void test_never_connected(void **state)
 {
-    struct node camera = {0};
+    struct node camera = { 0 };
 
     (void)state;
     broker_stop(&broker);
@@ -555,7 +565,7 @@ static void test_never_connected(void **state)
     bf_key_free(camera.key);
     node_new(&camera, FX_CAMERA, 1, trust);
     node_done(&camera); /* never started */
-    camera = (struct node){0};
+    camera = (struct node){ 0 };
     node_new(&camera, FX_CAMERA, 1, trust);
     assert_int_equal(bf_bus_start(camera.bus), 0);
     assert_false(run_until(&loop, is_up, &camera, 500));
@@ -565,14 +575,14 @@ static void test_never_connected(void **state)
 /* SIGKILL: the broker tells, in the camera's own signed words. */
 static void test_killed_node(void **state)
 {
-    struct node gateway = {0};
+    struct node gateway = { 0 };
     pid_t victim;
 
     (void)state;
     victim = fork(); /* before this process has threads */
     assert_true(victim >= 0);
     if (victim == 0) {
-        struct node camera = {0};
+        struct node camera = { 0 };
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         uv_loop_fork(&loop);

@@ -21,11 +21,11 @@ static void test_pae(void **state)
     static const struct {
         const char *type, *payload, *pae;
     } rows[] = {
-        {"http://example.com/HelloWorld", "hello world", "DSSEv1 29 http://example.com/HelloWorld 11 hello world"},
-        {"", "", "DSSEv1 0  0 "},
-        {"a", "", "DSSEv1 1 a 0 "},
-        {"text", "4 hello", "DSSEv1 4 text 7 4 hello"},
-        {"\xc4\x9f", "\xe2\x82\xac", "DSSEv1 2 \xc4\x9f 3 \xe2\x82\xac"}, /* bytes, not characters */
+        { "http://example.com/HelloWorld", "hello world", "DSSEv1 29 http://example.com/HelloWorld 11 hello world" },
+        { "", "", "DSSEv1 0  0 " },
+        { "a", "", "DSSEv1 1 a 0 " },
+        { "text", "4 hello", "DSSEv1 4 text 7 4 hello" },
+        { "\xc4\x9f", "\xe2\x82\xac", "DSSEv1 2 \xc4\x9f 3 \xe2\x82\xac" }, /* bytes, not characters */
     };
 
     (void)state;
@@ -122,23 +122,23 @@ static void test_ill_formed(void **state)
         size_t type_size, signatures, keyid_size, sig_size;
         int expected;
     } rows[] = {
-        {1, 1, 16, 64, 0},         {96, 4, 16, 64, 0},        {0, 1, 16, 64, -EBADMSG},  {97, 1, 16, 64, -EBADMSG},
-        {1, 0, 16, 64, -EBADMSG},  {1, 5, 16, 64, -EBADMSG},  {1, 1, 15, 64, -EBADMSG},  {1, 1, 17, 64, -EBADMSG},
-        {1, 1, 0, 64, -EBADMSG},   {1, 1, 16, 63, -EBADMSG},  {1, 1, 16, 65, -EBADMSG},  {1, 1, 16, 0, -EBADMSG},
+        { 1, 1, 16, 64, 0 },        { 96, 4, 16, 64, 0 },       { 0, 1, 16, 64, -EBADMSG }, { 97, 1, 16, 64, -EBADMSG },
+        { 1, 0, 16, 64, -EBADMSG }, { 1, 5, 16, 64, -EBADMSG }, { 1, 1, 15, 64, -EBADMSG }, { 1, 1, 17, 64, -EBADMSG },
+        { 1, 1, 0, 64, -EBADMSG },  { 1, 1, 16, 63, -EBADMSG }, { 1, 1, 16, 65, -EBADMSG }, { 1, 1, 16, 0, -EBADMSG },
     };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
-        Belfry__V1__Signature s = BELFRY__V1__SIGNATURE__INIT, *list[5] = {&s, &s, &s, &s, &s};
+        Belfry__V1__Signature s = BELFRY__V1__SIGNATURE__INIT, *list[5] = { &s, &s, &s, &s, &s };
         Belfry__V1__Envelope e = BELFRY__V1__ENVELOPE__INIT;
         struct bf_dsse *d = NULL;
-        char type[100] = {0};
+        char type[100] = { 0 };
         uint8_t *packed;
         size_t size;
 
         memset(type, 't', rows[i].type_size);
-        s.keyid = (ProtobufCBinaryData){rows[i].keyid_size, keyid};
-        s.sig = (ProtobufCBinaryData){rows[i].sig_size, sig};
+        s.keyid = (ProtobufCBinaryData){ rows[i].keyid_size, keyid };
+        s.sig = (ProtobufCBinaryData){ rows[i].sig_size, sig };
         e.payload_type = type;
         e.n_signatures = rows[i].signatures;
         e.signatures = list;
@@ -152,7 +152,7 @@ static void test_ill_formed(void **state)
 static void test_garbage_and_truncation(void **state)
 {
     struct bf_dsse *d = NULL;
-    uint8_t *envelope, big[BF_ENVELOPE_MAX + 1] = {0};
+    uint8_t *envelope, big[BF_ENVELOPE_MAX + 1] = { 0 };
     size_t size;
 
     (void)state;
@@ -168,7 +168,8 @@ static void test_garbage_and_truncation(void **state)
 
 static void test_second_signature_counts(void **state)
 {
-    Belfry__V1__Signature old = BELFRY__V1__SIGNATURE__INIT, new = BELFRY__V1__SIGNATURE__INIT, *list[] = {&old, &new};
+    Belfry__V1__Signature old = BELFRY__V1__SIGNATURE__INIT, new = BELFRY__V1__SIGNATURE__INIT,
+                          *list[] = { &old, &new };
     Belfry__V1__Envelope e = BELFRY__V1__ENVELOPE__INIT;
     uint8_t ids[2][BF_KEYID_SIZE], sigs[2][BF_SIGNATURE_SIZE], *packed;
     struct bf_dsse *d = NULL;
@@ -179,12 +180,12 @@ static void test_second_signature_counts(void **state)
     bf_keyid(ids[1], fx_public(FX_CAMERA));
     assert_int_equal(bf_dsse_sign_detached(sigs[0], "t", "p", 1, fx_secret(FX_CAMERA_2)), 0);
     assert_int_equal(bf_dsse_sign_detached(sigs[1], "t", "p", 1, fx_secret(FX_CAMERA)), 0);
-    old.keyid = (ProtobufCBinaryData){16, ids[0]};
-    old.sig = (ProtobufCBinaryData){64, sigs[0]};
-    new.keyid = (ProtobufCBinaryData){16, ids[1]};
-    new.sig = (ProtobufCBinaryData){64, sigs[1]};
+    old.keyid = (ProtobufCBinaryData){ 16, ids[0] };
+    old.sig = (ProtobufCBinaryData){ 64, sigs[0] };
+    new.keyid = (ProtobufCBinaryData){ 16, ids[1] };
+    new.sig = (ProtobufCBinaryData){ 64, sigs[1] };
     e.payload_type = (char *)"t";
-    e.payload = (ProtobufCBinaryData){1, (uint8_t *)"p"};
+    e.payload = (ProtobufCBinaryData){ 1, (uint8_t *)"p" };
     e.n_signatures = 2;
     e.signatures = list;
     packed = pack(&e, &size);
@@ -199,8 +200,8 @@ static void test_second_signature_counts(void **state)
 /* L, the order of the group, little-endian (RFC 8032): S + L is the same point, and must not be the same signature. */
 static void test_malleated_signature_is_refused(void **state)
 {
-    static const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
-                                      0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
+    static const uint8_t order[32] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,       0xd6,
+                                       0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10 };
     uint8_t sig[BF_SIGNATURE_SIZE];
     unsigned carry = 0;
 
@@ -217,7 +218,7 @@ static void test_malleated_signature_is_refused(void **state)
 
 static void test_largest(void **state)
 {
-    uint8_t payload[BF_ENVELOPE_MAX + 1] = {0}, *envelope = NULL;
+    uint8_t payload[BF_ENVELOPE_MAX + 1] = { 0 }, *envelope = NULL;
     size_t size = 0, payload_size = BF_ENVELOPE_MAX + 1;
 
     (void)state;

@@ -55,9 +55,9 @@ static void assert_same_message(const ProtobufCMessage *a, const ProtobufCMessag
 
 static void verify_one(const struct golden *g, const struct bf_trust *trust)
 {
-    struct bf_verifier v = {.site = FX_SITE, .trust = trust};
-    struct bf_incoming in = {0};
-    struct bf_error e = {0};
+    struct bf_verifier v = { .site = FX_SITE, .trust = trust };
+    struct bf_incoming in = { 0 };
+    struct bf_error e = { 0 };
     size_t size;
     uint8_t *bytes = committed(g, &size);
 
@@ -75,7 +75,7 @@ static void verify_one(const struct golden *g, const struct bf_trust *trust)
 static struct bf_trust *committed_bundle(void)
 {
     struct bf_trust *trust = NULL;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     size_t size;
     uint8_t *bytes = committed(&golden_files[golden_n - 1], &size);
 

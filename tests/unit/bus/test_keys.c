@@ -39,10 +39,10 @@ static void write_file(const char *name, const char *text, mode_t mode)
 /* RFC 8032 section 7.1, TEST 1: the seed above and its public key. */
 static void test_load(void **state)
 {
-    static const uint8_t public_key[] = {0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe,
-                                         0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6,
-                                         0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a};
-    struct bf_error e = {0};
+    static const uint8_t public_key[] = { 0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe,
+                                          0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6,
+                                          0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a };
+    struct bf_error e = { 0 };
     struct bf_key *k;
 
     (void)state;
@@ -63,21 +63,21 @@ static void test_load_refuses(void **state)
         int expected;
         const char *said;
     } rows[] = {
-        {SEED, 0640, -EPERM, "0600"},
-        {SEED, 0604, -EPERM, "0600"},
-        {"", 0600, -EBADMSG, "64 lower-case hex digits"},
-        {"\n", 0600, -EBADMSG, "64 lower-case hex digits"},
-        {SEED "\n\n", 0600, -EBADMSG, "64"},
-        {SEED "0", 0600, -EBADMSG, "64"},
-        {"d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", 0600, -EBADMSG, "64"},
-        {"9D61B19DEFFD5A60BA844AF492EC2CC44449C5697B326919703BAC031CAE7F60", 0600, -EBADMSG, "64"},
-        {"9d61b19deffd5a60ba844af492ec2cc4:449c5697b326919703bac031cae7f60", 0600, -EBADMSG, "64"},
-        {" " SEED, 0600, -EBADMSG, "64"},
+        { SEED, 0640, -EPERM, "0600" },
+        { SEED, 0604, -EPERM, "0600" },
+        { "", 0600, -EBADMSG, "64 lower-case hex digits" },
+        { "\n", 0600, -EBADMSG, "64 lower-case hex digits" },
+        { SEED "\n\n", 0600, -EBADMSG, "64" },
+        { SEED "0", 0600, -EBADMSG, "64" },
+        { "d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", 0600, -EBADMSG, "64" },
+        { "9D61B19DEFFD5A60BA844AF492EC2CC44449C5697B326919703BAC031CAE7F60", 0600, -EBADMSG, "64" },
+        { "9d61b19deffd5a60ba844af492ec2cc4:449c5697b326919703bac031cae7f60", 0600, -EBADMSG, "64" },
+        { " " SEED, 0600, -EBADMSG, "64" },
     };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
-        struct bf_error e = {0};
+        struct bf_error e = { 0 };
         struct bf_key *k = NULL;
 
         write_file("bad.key", rows[i].text, rows[i].mode);
@@ -107,7 +107,7 @@ static void test_not_a_file(void **state)
 
 static void test_store(void **state)
 {
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     struct bf_key *made, *loaded;
     struct stat st;
 
@@ -163,7 +163,7 @@ static void test_sealed_secret(void **state)
 
 static void test_sealing_to_no_key(void **state)
 {
-    uint8_t nothing[BF_PUBLIC_KEY_SIZE] = {1}; /* the neutral point: of small order */
+    uint8_t nothing[BF_PUBLIC_KEY_SIZE] = { 1 }; /* the neutral point: of small order */
     uint8_t *sealed = NULL;
     size_t size;
 
@@ -190,12 +190,8 @@ static int remove_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_load),
-        cmocka_unit_test(test_load_refuses),
-        cmocka_unit_test(test_not_a_file),
-        cmocka_unit_test(test_store),
-        cmocka_unit_test(test_sealed_secret),
-        cmocka_unit_test(test_sealing_to_no_key),
+        cmocka_unit_test(test_load),  cmocka_unit_test(test_load_refuses),  cmocka_unit_test(test_not_a_file),
+        cmocka_unit_test(test_store), cmocka_unit_test(test_sealed_secret), cmocka_unit_test(test_sealing_to_no_key),
     };
 
     return cmocka_run_group_tests_name("keys", tests, make_dir, remove_dir);

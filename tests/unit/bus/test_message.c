@@ -28,7 +28,7 @@ static void test_valid_ones_pass(void **state)
 {
     (void)state;
     for (enum bf_message_type type = 0; type < BF_MSG_TYPES; type++) {
-        struct bf_error e = {0};
+        struct bf_error e = { 0 };
 
         if (check(fx_message(type), type, &e) != 0)
             fail_msg("%s: %s", bf_message_row(type)->payload_type, e.text);
@@ -92,7 +92,7 @@ static uint8_t some_bytes[128];
 /* `ok` says whether the value holds; M is the message, H its header, N its node status, S its (first) session. */
 #define ROW(kind, Type, ok, statement)                                                                                 \
     do {                                                                                                               \
-        struct bf_error e = {0};                                                                                       \
+        struct bf_error e = { 0 };                                                                                     \
         Belfry__V1__##Type *M = (Belfry__V1__##Type *)fx_message(kind);                                                \
         Belfry__V1__Header *H = fx_header(&M->base);                                                                   \
         (void)H;                                                                                                       \
@@ -131,8 +131,8 @@ static void test_header(void **state)
     CS(false, H->channel = BELFRY__V1__CHANNEL__CHANNEL_WILL; H->ttl_ms = 0);
     CS(false, H->channel = BELFRY__V1__CHANNEL__CHANNEL_WILL; M->node->online = 0);
     CS(true, H->channel = BELFRY__V1__CHANNEL__CHANNEL_WILL; M->node->online = 0; H->ttl_ms = 0);
-    CS(false, H->recipient_boot_id = ((ProtobufCBinaryData){16, some_bytes}));
-    CS(false, H->in_reply_to = ((ProtobufCBinaryData){16, some_bytes}));
+    CS(false, H->recipient_boot_id = ((ProtobufCBinaryData){ 16, some_bytes }));
+    CS(false, H->in_reply_to = ((ProtobufCBinaryData){ 16, some_bytes }));
     CD(false, H->recipient_boot_id.len = 8);
     CD(true, H->recipient_boot_id.len = 0); /* the boot id's own check refuses that */
     JR(false, H->in_reply_to.len = 0);
@@ -149,7 +149,7 @@ static void test_state_messages(void **state)
     CS(false, M->node->boot_id.len = 15);
     CS(false, M->node->version = TOO_LONG(65));
     CS(true, M->node->version = TOO_LONG(64));
-    CS(false, M->node->n_counters = 65; Belfry__V1__Counter *c = M->node->counters[0]; Belfry__V1__Counter *all[65];
+    CS(false, M->node->n_counters = 65; Belfry__V1__Counter *c = M->node->counters[0]; Belfry__V1__Counter * all[65];
        for (unsigned i = 0; i < 65; i++) all[i] = c; M->node->counters = all);
     CS(false, M->node->counters[0]->name = (char *)"");
     CS(false, M->node->counters[0]->name = (char *)"a-b");
@@ -218,9 +218,9 @@ static void test_desired_messages(void **state)
 #define ID(ok, statement) ROW(BF_MSG_INGEST_DESIRED, IngestDesired, ok, statement)
 #define S M->sessions[0]
     ID(true, M->n_sessions = 0);
-    ID(true, Belfry__V1__IngestSession *all[64]; for (unsigned i = 0; i < 64; i++) all[i] = S; M->n_sessions = 64;
+    ID(true, Belfry__V1__IngestSession * all[64]; for (unsigned i = 0; i < 64; i++) all[i] = S; M->n_sessions = 64;
        M->sessions = all);
-    ID(false, Belfry__V1__IngestSession *all[65]; for (unsigned i = 0; i < 65; i++) all[i] = S; M->n_sessions = 65;
+    ID(false, Belfry__V1__IngestSession * all[65]; for (unsigned i = 0; i < 65; i++) all[i] = S; M->n_sessions = 65;
        M->sessions = all);
     ID(false, S->camera = (char *)"");
     ID(false, S->part_ms = 29);
@@ -230,7 +230,10 @@ static void test_desired_messages(void **state)
     ID(false, S->segment_ms = 10001);
     ID(false, S->latency_ms = 0);
     ID(false, S->input = (char *)"udp://0.0.0.0:5000"); /* with SRT */
-#define UDP S->transport = BELFRY__V1__TRANSPORT__TRANSPORT_UDP; S->latency_ms = 0; S->input_source = (char *)"10.0.0.7"
+#define UDP                                                                                                            \
+    S->transport = BELFRY__V1__TRANSPORT__TRANSPORT_UDP;                                                               \
+    S->latency_ms = 0;                                                                                                 \
+    S->input_source = (char *)"10.0.0.7"
     ID(true, UDP; S->input = (char *)"udp://0.0.0.0:5000");
     ID(true, UDP; S->input = (char *)"udp://[::1]:65535");
     ID(false, UDP; S->input = (char *)"udp://0.0.0.0:0");
@@ -279,8 +282,8 @@ static void test_the_rest(void **state)
     EV(false, M->kind = 0);
     EV(false, M->failure = NULL); /* of an alarm */
     EV(true, M->kind = BELFRY__V1__EVENT_KIND__EVENT_KIND_SESSION_CLOSED; M->failure = NULL);
-    EV(false, M->chain_head = ((ProtobufCBinaryData){31, some_bytes}));
-    EV(true, M->chain_head = ((ProtobufCBinaryData){32, some_bytes}));
+    EV(false, M->chain_head = ((ProtobufCBinaryData){ 31, some_bytes }));
+    EV(true, M->chain_head = ((ProtobufCBinaryData){ 32, some_bytes }));
     EV(false, M->camera = (char *)"Cam");
 }
 
@@ -289,7 +292,7 @@ static void test_oneof(void **state)
 {
     Belfry__V1__JanitorCommand *c = (Belfry__V1__JanitorCommand *)fx_message(BF_MSG_JANITOR_COMMAND);
     Belfry__V1__DeleteRecording delete = BELFRY__V1__DELETE_RECORDING__INIT;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
 
     (void)state;
     c->action_case = BELFRY__V1__JANITOR_COMMAND__ACTION_DELETE;

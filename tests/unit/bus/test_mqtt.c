@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -100,11 +101,11 @@ static bool has_message(void *user)
 
 static void peer_new(struct peer *p, uv_loop_t *loop, const struct bf_mqtt_options *o, const char *filter)
 {
-    struct bf_mqtt_events events = {.will = p->will != NULL ? on_will : NULL,
-                                    .connected = on_connected,
-                                    .disconnected = on_disconnected,
-                                    .message = on_message};
-    struct bf_error e = {0};
+    struct bf_mqtt_events events = { .will = p->will != NULL ? on_will : NULL,
+                                     .connected = on_connected,
+                                     .disconnected = on_disconnected,
+                                     .message = on_message };
+    struct bf_error e = { 0 };
 
     if (bf_mqtt_new(&p->mqtt, loop, o, &filter, filter != NULL, &events, p, &e) != 0)
         fail_msg("%s", e.text);
@@ -127,7 +128,7 @@ static void peer_done(struct peer *p, uv_loop_t *loop)
 
 static struct bf_mqtt_options options(const struct broker *b, const char *client_id)
 {
-    return (struct bf_mqtt_options){.host = "127.0.0.1", .port = b->port, .client_id = client_id, .keepalive_s = 30};
+    return (struct bf_mqtt_options){ .host = "127.0.0.1", .port = b->port, .client_id = client_id, .keepalive_s = 30 };
 }
 
 static int compare(const void *a, const void *b)
@@ -141,7 +142,7 @@ static void test_round_trip(void **state)
 {
     enum { ROUNDS = 200 };
     static uint64_t took_us[ROUNDS];
-    struct peer a = {0}, b = {.echo = true};
+    struct peer a = { 0 }, b = { .echo = true };
     struct bf_mqtt_options a_o, b_o;
     struct broker broker;
     uv_loop_t loop;
@@ -176,6 +177,44 @@ static void test_round_trip(void **state)
     broker_done(&broker);
 }
 
+static bool has_four(void *user)
+{
+    return ((struct peer *)user)->messages >= 4;
+}
+
+/* Several at once, again and again: paho's send thread may sleep through one of them for a second. */
+static void test_bursts(void **state)
+{
+    enum { ROUNDS = 500 };
+    static uint64_t took_us[ROUNDS];
+    struct bf_mqtt_options o;
+    struct broker broker;
+    struct peer p = { 0 };
+    uv_loop_t loop;
+    uint64_t begun;
+
+    (void)state;
+    broker_start(&broker, NULL);
+    o = options(&broker, "node");
+    uv_loop_init(&loop);
+    peer_up(&p, &loop, &o, "a/burst");
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        p.messages = 0;
+        begun = bf_mono_us();
+        for (unsigned n = 0; n < 4; n++)
+            assert_int_equal(bf_mqtt_publish(p.mqtt, "a/burst", "x", 1, false), 0);
+        assert_true(run_until(&loop, has_four, &p, PATIENCE_MS));
+        took_us[i] = bf_mono_us() - begun;
+    }
+    qsort(took_us, ROUNDS, sizeof(took_us[0]), compare);
+    print_message("four at once: p50 %u us, p99 %u us, max %u us\n", (unsigned)took_us[ROUNDS / 2],
+                  (unsigned)took_us[ROUNDS * 99 / 100], (unsigned)took_us[ROUNDS - 1]);
+    assert_true(took_us[ROUNDS - 1] < 900000);
+    peer_done(&p, &loop);
+    loop_done(&loop);
+    broker_done(&broker);
+}
+
 /* A client in a process of its own, to be killed. */
 static pid_t start_victim(const struct broker *broker, const char *will)
 {
@@ -187,7 +226,7 @@ static pid_t start_victim(const struct broker *broker, const char *will)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct peer p = {.will = will, .will_topic = "a/state"};
+        struct peer p = { .will = will, .will_topic = "a/state" };
         struct bf_mqtt_options o = options(broker, "victim");
         uv_loop_t loop;
 
@@ -206,7 +245,7 @@ static pid_t start_victim(const struct broker *broker, const char *will)
 
 static void test_last_will(void **state)
 {
-    struct peer watcher = {0}, late = {0};
+    struct peer watcher = { 0 }, late = { 0 };
     struct bf_mqtt_options o, late_o;
     struct broker broker;
     uv_loop_t loop;
@@ -240,7 +279,7 @@ static void test_last_will(void **state)
 
 static void test_no_will_after_stop(void **state)
 {
-    struct peer watcher = {0}, node = {.will = "gone", .will_topic = "a/state"};
+    struct peer watcher = { 0 }, node = { .will = "gone", .will_topic = "a/state" };
     struct bf_mqtt_options o, node_o;
     struct broker broker;
     uv_loop_t loop;
@@ -267,12 +306,25 @@ static void test_no_will_after_stop(void **state)
     broker_done(&broker);
 }
 
+static unsigned entries(const char *path)
+{
+    DIR *dir = opendir(path);
+    unsigned n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir) != NULL)
+        n++;
+    closedir(dir);
+    return n;
+}
+
 static void test_reconnects_and_subscribes_again(void **state)
 {
+    unsigned fds, threads;
     struct bf_mqtt_counters counters;
     struct bf_mqtt_options o;
     struct broker broker;
-    struct peer p = {0};
+    struct peer p = { 0 };
     uv_loop_t loop;
     uint64_t begun;
 
@@ -281,7 +333,9 @@ static void test_reconnects_and_subscribes_again(void **state)
     o = options(&broker, "node");
     uv_loop_init(&loop);
     peer_up(&p, &loop, &o, "a/topic");
-    for (unsigned round = 1; round <= 2; round++) {
+    fds = entries("/proc/self/fd");
+    threads = entries("/proc/self/task");
+    for (unsigned round = 1; round <= 3; round++) {
         p.disconnects = p.messages = 0;
         broker_stop(&broker);
         assert_true(run_until(&loop, was_disconnected, &p, PATIENCE_MS));
@@ -293,10 +347,12 @@ static void test_reconnects_and_subscribes_again(void **state)
         assert_int_equal(bf_mqtt_publish(p.mqtt, "a/topic", "again", 5, false), 0);
         assert_true(run_until(&loop, has_message, &p, PATIENCE_MS));
         assert_string_equal(p.payload, "again");
+        assert_int_equal(entries("/proc/self/fd"), fds);
+        assert_int_equal(entries("/proc/self/task"), threads);
     }
     counters = bf_mqtt_counters(p.mqtt);
-    assert_int_equal(counters.connects, 3);
-    assert_int_equal(counters.disconnects, 2);
+    assert_int_equal(counters.connects, 4);
+    assert_int_equal(counters.disconnects, 3);
     peer_done(&p, &loop);
     loop_done(&loop);
     broker_done(&broker);
@@ -304,7 +360,7 @@ static void test_reconnects_and_subscribes_again(void **state)
 
 static void test_session_taken_over(void **state)
 {
-    struct peer first = {0}, second = {0};
+    struct peer first = { 0 }, second = { 0 };
     struct bf_mqtt_options o;
     struct broker broker;
     uv_loop_t loop;
@@ -326,11 +382,13 @@ static void test_session_taken_over(void **state)
 static void test_many_filters(void **state)
 {
     char topics[50][32];
-    const char *filters[50], *fewer[] = {"a/49", "a/new"};
-    struct bf_mqtt_events events = {.connected = on_connected, .disconnected = on_disconnected, .message = on_message};
+    const char *filters[50], *fewer[] = { "a/49", "a/new" };
+    struct bf_mqtt_events events = { .connected = on_connected,
+                                     .disconnected = on_disconnected,
+                                     .message = on_message };
     struct bf_mqtt_options o;
     struct broker broker;
-    struct peer p = {0};
+    struct peer p = { 0 };
     uv_loop_t loop;
 
     (void)state;
@@ -366,10 +424,10 @@ static void test_many_filters(void **state)
 /* While the loop stands still, a flood fills the inbox and no more. */
 static void test_inbound_is_bounded(void **state)
 {
-    struct bf_mqtt_counters counters = {0};
+    struct bf_mqtt_counters counters = { 0 };
     struct bf_mqtt_options o;
     struct broker broker;
-    struct peer p = {0};
+    struct peer p = { 0 };
     char command[256];
     uv_loop_t loop;
 
@@ -378,8 +436,7 @@ static void test_inbound_is_bounded(void **state)
     o = options(&broker, "node");
     uv_loop_init(&loop);
     peer_up(&p, &loop, &o, "a/flood");
-    snprintf(command, sizeof(command), "seq 2000 | mosquitto_pub -h 127.0.0.1 -p %u -q 1 -t a/flood -l",
-             broker.port);
+    snprintf(command, sizeof(command), "seq 2000 | mosquitto_pub -h 127.0.0.1 -p %u -q 1 -t a/flood -l", broker.port);
     assert_int_equal(system(command), 0);
     for (uint64_t end = bf_mono_ms() + PATIENCE_MS; counters.dropped_inbound < 1000 && bf_mono_ms() < end;)
         counters = bf_mqtt_counters(p.mqtt); /* paho's thread counts */
@@ -395,7 +452,7 @@ static void test_unacknowledged_are_bounded(void **state)
 {
     struct bf_mqtt_options o;
     struct broker broker;
-    struct peer p = {0};
+    struct peer p = { 0 };
     uv_loop_t loop;
     int r = 0, n = 0;
 
@@ -421,15 +478,23 @@ static void test_limits(void **state)
         size_t size;
         int expected;
     } rows[] = {
-        {"a/b/c/d/e/f/g/h", 1, 0},          {"a/b/c/d/e/f/g/h/i", 1, -EINVAL}, {"a/+/b", 1, -EINVAL},
-        {"a/#", 1, -EINVAL},                {"$SYS/x", 1, -EINVAL},            {"/a", 1, -EINVAL},
-        {"", 1, -EINVAL},                   {long_topic + 1, 1, 0},            {long_topic, 1, -EINVAL},
-        {"a/b", sizeof(big) - 1, 0},        {"a/b", sizeof(big), -EINVAL},     {"a/b", 0, 0},
+        { "a/b/c/d/e/f/g/h", 1, 0 },
+        { "a/b/c/d/e/f/g/h/i", 1, -EINVAL },
+        { "a/+/b", 1, -EINVAL },
+        { "a/#", 1, -EINVAL },
+        { "$SYS/x", 1, -EINVAL },
+        { "/a", 1, -EINVAL },
+        { "", 1, -EINVAL },
+        { long_topic + 1, 1, 0 },
+        { long_topic, 1, -EINVAL },
+        { "a/b", sizeof(big) - 1, 0 },
+        { "a/b", sizeof(big), -EINVAL },
+        { "a/b", 0, 0 },
     };
     struct bf_mqtt_options o;
     struct bf_error e;
     struct broker broker;
-    struct peer p = {0};
+    struct peer p = { 0 };
     uv_loop_t loop;
 
     (void)state;
@@ -441,7 +506,7 @@ static void test_limits(void **state)
     peer_up(&p, &loop, &o, NULL);
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++)
         assert_int_equal(bf_mqtt_publish(p.mqtt, rows[i].topic, big, rows[i].size, false), rows[i].expected);
-    assert_int_equal(bf_mqtt_set_filters(p.mqtt, (const char *const[]){"a/+/state"}, 1, &e), -EINVAL);
+    assert_int_equal(bf_mqtt_set_filters(p.mqtt, (const char *const[]){ "a/+/state" }, 1, &e), -EINVAL);
     assert_non_null(strstr(e.text, "exact topic"));
     peer_done(&p, &loop);
     loop_done(&loop);
@@ -451,25 +516,27 @@ static void test_limits(void **state)
 static void test_bad_options(void **state)
 {
     static const struct bf_mqtt_options rows[] = {
-        {.host = "", .port = 1, .client_id = "a", .keepalive_s = 30},
-        {.host = NULL, .port = 1, .client_id = "a", .keepalive_s = 30},
-        {.host = "a/b", .port = 1, .client_id = "a", .keepalive_s = 30},
-        {.host = "h", .port = 0, .client_id = "a", .keepalive_s = 30},
-        {.host = "h", .port = 1, .client_id = "", .keepalive_s = 30},
-        {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 4},
-        {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 1201},
-        {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .cert_file = "c"},
-        {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .alpn = ""},
-        {.host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .ca_file = "/no/such/file"},
+        { .host = "", .port = 1, .client_id = "a", .keepalive_s = 30 },
+        { .host = NULL, .port = 1, .client_id = "a", .keepalive_s = 30 },
+        { .host = "a/b", .port = 1, .client_id = "a", .keepalive_s = 30 },
+        { .host = "h", .port = 0, .client_id = "a", .keepalive_s = 30 },
+        { .host = "h", .port = 1, .client_id = "", .keepalive_s = 30 },
+        { .host = "h", .port = 1, .client_id = "a", .keepalive_s = 4 },
+        { .host = "h", .port = 1, .client_id = "a", .keepalive_s = 1201 },
+        { .host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .cert_file = "c" },
+        { .host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .alpn = "" },
+        { .host = "h", .port = 1, .client_id = "a", .keepalive_s = 30, .ca_file = "/no/such/file" },
     };
-    struct bf_mqtt_events events = {.connected = on_connected, .disconnected = on_disconnected, .message = on_message};
+    struct bf_mqtt_events events = { .connected = on_connected,
+                                     .disconnected = on_disconnected,
+                                     .message = on_message };
     struct bf_mqtt *m = NULL;
     uv_loop_t loop;
 
     (void)state;
     uv_loop_init(&loop);
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
-        struct bf_error e = {0};
+        struct bf_error e = { 0 };
 
         assert_true(bf_mqtt_new(&m, &loop, &rows[i], NULL, 0, &events, NULL, &e) < 0);
         assert_true(strlen(e.text) > 0);
@@ -480,9 +547,11 @@ static void test_bad_options(void **state)
 
 static void test_never_started(void **state)
 {
-    struct bf_mqtt_options o = {.host = "127.0.0.1", .port = 1, .client_id = "a", .keepalive_s = 30};
-    struct bf_mqtt_events events = {.connected = on_connected, .disconnected = on_disconnected, .message = on_message};
-    struct peer p = {0};
+    struct bf_mqtt_options o = { .host = "127.0.0.1", .port = 1, .client_id = "a", .keepalive_s = 30 };
+    struct bf_mqtt_events events = { .connected = on_connected,
+                                     .disconnected = on_disconnected,
+                                     .message = on_message };
+    struct peer p = { 0 };
     uv_loop_t loop;
 
     (void)state;
@@ -501,8 +570,8 @@ static void test_never_started(void **state)
 /* Nobody listens: says why, tries again, and can be stopped or freed at any moment. */
 static void test_refused(void **state)
 {
-    struct bf_mqtt_options o = {.host = "127.0.0.1", .client_id = "a", .keepalive_s = 30};
-    struct peer p = {0}, freed = {0}, unresolved = {0};
+    struct bf_mqtt_options o = { .host = "127.0.0.1", .client_id = "a", .keepalive_s = 30 };
+    struct peer p = { 0 }, freed = { 0 }, unresolved = { 0 };
     uv_loop_t loop;
 
     (void)state;
@@ -531,10 +600,10 @@ static void test_refused(void **state)
 /* Somebody listens but never answers CONNECT. */
 static void test_stop_while_connecting(void **state)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct bf_mqtt_options o = {.host = "127.0.0.1", .client_id = "a", .keepalive_s = 30};
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct bf_mqtt_options o = { .host = "127.0.0.1", .client_id = "a", .keepalive_s = 30 };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct peer p = {0};
+    struct peer p = { 0 };
     uv_loop_t loop;
     uint64_t begun;
 
@@ -560,6 +629,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_last_will), /* forks: first */
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_bursts),
         cmocka_unit_test(test_no_will_after_stop),
         cmocka_unit_test(test_reconnects_and_subscribes_again),
         cmocka_unit_test(test_session_taken_over),

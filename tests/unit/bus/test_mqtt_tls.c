@@ -79,10 +79,12 @@ static const char *in_dir(char buf[static 96], const char *name, const char *suf
 
 static void try_row(const struct row *row, const struct broker *broker)
 {
-    struct bf_mqtt_events events = {.connected = on_connected, .disconnected = on_disconnected, .message = on_message};
-    struct bf_mqtt_options o = {.host = row->host, .port = broker->port, .client_id = "cam-1", .keepalive_s = 30};
+    struct bf_mqtt_events events = { .connected = on_connected,
+                                     .disconnected = on_disconnected,
+                                     .message = on_message };
+    struct bf_mqtt_options o = { .host = row->host, .port = broker->port, .client_id = "cam-1", .keepalive_s = 30 };
     char ca[96], cert[96], key[96];
-    struct client c = {0};
+    struct client c = { 0 };
     uv_loop_t loop;
     bool up;
 
@@ -106,11 +108,11 @@ static void try_row(const struct row *row, const struct broker *broker)
 static void test_who_is_taken(void **state)
 {
     static const struct row rows[] = {
-        {"the right broker", "localhost", "localhost", "ca", "cam-1", true},
-        {"a certificate for another host", "elsewhere", "localhost", "ca", "cam-1", false},
-        {"an address that is not in the certificate", "localhost", "127.0.0.1", "ca", "cam-1", false},
-        {"a broker of another authority", "localhost", "localhost", "other-ca", "cam-1", false},
-        {"no client certificate", "localhost", "localhost", "ca", NULL, false},
+        { "the right broker", "localhost", "localhost", "ca", "cam-1", true },
+        { "a certificate for another host", "elsewhere", "localhost", "ca", "cam-1", false },
+        { "an address that is not in the certificate", "localhost", "127.0.0.1", "ca", "cam-1", false },
+        { "a broker of another authority", "localhost", "localhost", "other-ca", "cam-1", false },
+        { "no client certificate", "localhost", "localhost", "ca", NULL, false },
     };
 
     (void)state;

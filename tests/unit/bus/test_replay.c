@@ -38,24 +38,24 @@ static void play(const struct step *steps, size_t n, unsigned max_senders)
 static void test_window(void **state)
 {
     static const struct step steps[] = {
-        {"a", STATE, 1, 0, BF_REPLAY_TOO_OLD}, /* sequences start at 1 */
-        {"a", STATE, 1, 5, BF_REPLAY_NEW},
-        {"a", STATE, 1, 5, BF_REPLAY_DUPLICATE},
-        {"a", STATE, 1, 3, BF_REPLAY_NEW}, /* late, but inside */
-        {"a", STATE, 1, 3, BF_REPLAY_DUPLICATE},
-        {"a", STATE, 1, 6, BF_REPLAY_NEW},
-        {"a", STATE, 1, 5, BF_REPLAY_DUPLICATE},
-        {"a", STATE, 1, 69, BF_REPLAY_NEW}, /* 6 is the last one inside now */
-        {"a", STATE, 1, 6, BF_REPLAY_DUPLICATE},
-        {"a", STATE, 1, 5, BF_REPLAY_TOO_OLD},
-        {"a", STATE, 1, 7, BF_REPLAY_NEW},
-        {"a", STATE, 1, 1000, BF_REPLAY_NEW}, /* far ahead: everything before is left of the window */
-        {"a", STATE, 1, 69, BF_REPLAY_TOO_OLD},
-        {"a", STATE, 1, 937, BF_REPLAY_NEW},
-        {"a", STATE, 1, 936, BF_REPLAY_TOO_OLD},
-        {"a", STATE, 1, UINT64_MAX, BF_REPLAY_NEW},
-        {"a", STATE, 1, UINT64_MAX - 63, BF_REPLAY_NEW},
-        {"a", STATE, 1, UINT64_MAX - 64, BF_REPLAY_TOO_OLD},
+        { "a", STATE, 1, 0, BF_REPLAY_TOO_OLD }, /* sequences start at 1 */
+        { "a", STATE, 1, 5, BF_REPLAY_NEW },
+        { "a", STATE, 1, 5, BF_REPLAY_DUPLICATE },
+        { "a", STATE, 1, 3, BF_REPLAY_NEW }, /* late, but inside */
+        { "a", STATE, 1, 3, BF_REPLAY_DUPLICATE },
+        { "a", STATE, 1, 6, BF_REPLAY_NEW },
+        { "a", STATE, 1, 5, BF_REPLAY_DUPLICATE },
+        { "a", STATE, 1, 69, BF_REPLAY_NEW }, /* 6 is the last one inside now */
+        { "a", STATE, 1, 6, BF_REPLAY_DUPLICATE },
+        { "a", STATE, 1, 5, BF_REPLAY_TOO_OLD },
+        { "a", STATE, 1, 7, BF_REPLAY_NEW },
+        { "a", STATE, 1, 1000, BF_REPLAY_NEW }, /* far ahead: everything before is left of the window */
+        { "a", STATE, 1, 69, BF_REPLAY_TOO_OLD },
+        { "a", STATE, 1, 937, BF_REPLAY_NEW },
+        { "a", STATE, 1, 936, BF_REPLAY_TOO_OLD },
+        { "a", STATE, 1, UINT64_MAX, BF_REPLAY_NEW },
+        { "a", STATE, 1, UINT64_MAX - 63, BF_REPLAY_NEW },
+        { "a", STATE, 1, UINT64_MAX - 64, BF_REPLAY_TOO_OLD },
     };
 
     (void)state;
@@ -65,14 +65,14 @@ static void test_window(void **state)
 static void test_epochs(void **state)
 {
     static const struct step steps[] = {
-        {"a", STATE, 3, 50, BF_REPLAY_NEW},
-        {"a", CMD, 3, 9, BF_REPLAY_NEW},
-        {"a", STATE, 2, 51, BF_REPLAY_OLD_EPOCH},
-        {"a", STATE, 4, 1, BF_REPLAY_NEW}, /* restarted: counts from 1 again */
-        {"a", STATE, 3, 51, BF_REPLAY_OLD_EPOCH},
-        {"a", CMD, 3, 10, BF_REPLAY_OLD_EPOCH}, /* on every channel */
-        {"a", CMD, 4, 9, BF_REPLAY_NEW},
-        {"a", STATE, 4, 1, BF_REPLAY_DUPLICATE},
+        { "a", STATE, 3, 50, BF_REPLAY_NEW },
+        { "a", CMD, 3, 9, BF_REPLAY_NEW },
+        { "a", STATE, 2, 51, BF_REPLAY_OLD_EPOCH },
+        { "a", STATE, 4, 1, BF_REPLAY_NEW }, /* restarted: counts from 1 again */
+        { "a", STATE, 3, 51, BF_REPLAY_OLD_EPOCH },
+        { "a", CMD, 3, 10, BF_REPLAY_OLD_EPOCH }, /* on every channel */
+        { "a", CMD, 4, 9, BF_REPLAY_NEW },
+        { "a", STATE, 4, 1, BF_REPLAY_DUPLICATE },
     };
 
     (void)state;
@@ -82,16 +82,16 @@ static void test_epochs(void **state)
 static void test_channels_and_senders_are_apart(void **state)
 {
     static const struct step steps[] = {
-        {"a", STATE, 1, 500, BF_REPLAY_NEW},
-        {"a", WILL, 1, 1, BF_REPLAY_NEW}, /* signed when the connection was made, 500 states ago */
-        {"a", CMD, 1, 1, BF_REPLAY_NEW},
-        {"b", STATE, 1, 500, BF_REPLAY_NEW},
-        {"b", STATE, 1, 500, BF_REPLAY_DUPLICATE},
-        {"c", STATE, 1, 1, BF_REPLAY_FULL}, /* never evicts a sender it knows */
-        {"a", STATE, 1, 500, BF_REPLAY_DUPLICATE},
-        {"a", 0, 1, 1, BF_REPLAY_FULL}, /* no such channel */
-        {"a", 8, 1, 1, BF_REPLAY_FULL},
-        {"../a", STATE, 1, 1, BF_REPLAY_FULL}, /* no such sender */
+        { "a", STATE, 1, 500, BF_REPLAY_NEW },
+        { "a", WILL, 1, 1, BF_REPLAY_NEW }, /* signed when the connection was made, 500 states ago */
+        { "a", CMD, 1, 1, BF_REPLAY_NEW },
+        { "b", STATE, 1, 500, BF_REPLAY_NEW },
+        { "b", STATE, 1, 500, BF_REPLAY_DUPLICATE },
+        { "c", STATE, 1, 1, BF_REPLAY_FULL }, /* never evicts a sender it knows */
+        { "a", STATE, 1, 500, BF_REPLAY_DUPLICATE },
+        { "a", 0, 1, 1, BF_REPLAY_FULL }, /* no such channel */
+        { "a", 8, 1, 1, BF_REPLAY_FULL },
+        { "../a", STATE, 1, 1, BF_REPLAY_FULL }, /* no such sender */
     };
 
     (void)state;

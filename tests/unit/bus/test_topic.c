@@ -21,20 +21,20 @@ static void test_format(void **state)
         enum bf_channel channel;
         const char *expected; /* NULL: -EINVAL */
     } rows[] = {
-        {"home", "cam-1", BF_ROLE_CAMERA, BF_CHANNEL_STATE, "belfry/v1/home/camera/cam-1/state"},
-        {"home", "gateway-1", BF_ROLE_GATEWAY, BF_CHANNEL_RSP, "belfry/v1/home/gateway/gateway-1/rsp"},
-        {ID_32, ID_32, BF_ROLE_OPERATOR, BF_CHANNEL_DESIRED, "belfry/v1/" ID_32 "/operator/" ID_32 "/desired"},
-        {"", "cam-1", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL},
-        {"home", "", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL},
-        {"home", NULL, BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL},
-        {"home", "+", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL},
-        {"home", "#", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL},
-        {"home", "a/b", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL},
-        {"Home", "cam-1", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL},
-        {"home", ID_32 "6", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL},
-        {"home", "cam-1", BF_ROLE_NONE, BF_CHANNEL_STATE, NULL},
-        {"home", "cam-1", (enum bf_role)17, BF_CHANNEL_STATE, NULL},
-        {"home", "cam-1", BF_ROLE_CAMERA, BF_CHANNEL_NONE, NULL},
+        { "home", "cam-1", BF_ROLE_CAMERA, BF_CHANNEL_STATE, "belfry/v1/home/camera/cam-1/state" },
+        { "home", "gateway-1", BF_ROLE_GATEWAY, BF_CHANNEL_RSP, "belfry/v1/home/gateway/gateway-1/rsp" },
+        { ID_32, ID_32, BF_ROLE_OPERATOR, BF_CHANNEL_DESIRED, "belfry/v1/" ID_32 "/operator/" ID_32 "/desired" },
+        { "", "cam-1", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL },
+        { "home", "", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL },
+        { "home", NULL, BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL },
+        { "home", "+", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL },
+        { "home", "#", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL },
+        { "home", "a/b", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL },
+        { "Home", "cam-1", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL },
+        { "home", ID_32 "6", BF_ROLE_CAMERA, BF_CHANNEL_STATE, NULL },
+        { "home", "cam-1", BF_ROLE_NONE, BF_CHANNEL_STATE, NULL },
+        { "home", "cam-1", (enum bf_role)17, BF_CHANNEL_STATE, NULL },
+        { "home", "cam-1", BF_ROLE_CAMERA, BF_CHANNEL_NONE, NULL },
     };
 
     (void)state;
@@ -94,7 +94,7 @@ static void test_parse_refuses(void **state)
         "$SYS/broker/uptime",
         "belfry/v1/home/camera/" ID_32 "6/state",
     };
-    struct bf_topic t = {.role = BF_ROLE_JANITOR};
+    struct bf_topic t = { .role = BF_ROLE_JANITOR };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++)

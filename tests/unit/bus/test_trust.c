@@ -29,13 +29,13 @@ static void test_versions(void **state)
     static const struct {
         uint64_t version, least;
         int expected;
-    } rows[] = {{3, 0, 0}, {3, 3, 0}, {4, 3, 0}, {3, 4, -ESTALE}, {0, 0, -EBADMSG}, {UINT64_MAX, 3, 0}};
+    } rows[] = { { 3, 0, 0 }, { 3, 3, 0 }, { 4, 3, 0 }, { 3, 4, -ESTALE }, { 0, 0, -EBADMSG }, { UINT64_MAX, 3, 0 } };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
         Belfry__V1__TrustBundle *b = fx_bundle();
         struct bf_trust *t = NULL;
-        struct bf_error e = {0};
+        struct bf_error e = { 0 };
 
         b->version = rows[i].version;
         assert_int_equal(open_as(b, FX_SITE, rows[i].least, &t, &e), rows[i].expected);
@@ -50,7 +50,7 @@ static void test_versions(void **state)
 static void test_only_the_root_signs(void **state)
 {
     struct bf_trust *t = NULL;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     size_t size;
     uint8_t *envelope;
 
@@ -92,42 +92,66 @@ static void test_contents(void **state)
         enum damage damage;
         const char *said; /* NULL: accepted */
     } rows[] = {
-        {NONE, NULL},
-        {OTHER_SITE, "expected home"},
-        {BAD_SITE, "site"},
-        {EXPIRES_BEFORE_ISSUED, "expires_at_ms"},
-        {SHORT_KEY, "public_key"},
-        {SMALL_ORDER_KEY, "Ed25519"},
-        {KEY_OF_TWO_NODES, "the same key"},
-        {BAD_NODE, "node"},
-        {NO_ROLE, "roles"},
-        {UNKNOWN_ROLE, "roles"},
-        {ENDS_BEFORE_BEGIN, "not_after_ms"},
-        {SHORT_REVOCATION, "revoked"},
+        { NONE, NULL },
+        { OTHER_SITE, "expected home" },
+        { BAD_SITE, "site" },
+        { EXPIRES_BEFORE_ISSUED, "expires_at_ms" },
+        { SHORT_KEY, "public_key" },
+        { SMALL_ORDER_KEY, "Ed25519" },
+        { KEY_OF_TWO_NODES, "the same key" },
+        { BAD_NODE, "node" },
+        { NO_ROLE, "roles" },
+        { UNKNOWN_ROLE, "roles" },
+        { ENDS_BEFORE_BEGIN, "not_after_ms" },
+        { SHORT_REVOCATION, "revoked" },
     };
-    static uint8_t small_order[32] = {1};
+    static uint8_t small_order[32] = { 1 };
     static Belfry__V1__Role unknown = (Belfry__V1__Role)6;
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
-        ProtobufCBinaryData revoked = {15, small_order};
+        ProtobufCBinaryData revoked = { 15, small_order };
         Belfry__V1__TrustBundle *b = fx_bundle();
         struct bf_trust *t = NULL;
-        struct bf_error e = {0};
+        struct bf_error e = { 0 };
 
         switch (rows[i].damage) {
-        case NONE: break;
-        case OTHER_SITE: b->site = (char *)"barn"; break;
-        case BAD_SITE: b->site = (char *)"ho/me"; break;
-        case EXPIRES_BEFORE_ISSUED: b->expires_at_ms = b->issued_at_ms; break;
-        case SHORT_KEY: b->keys[0]->public_key.len = 31; break;
-        case SMALL_ORDER_KEY: b->keys[0]->public_key.data = small_order; break;
-        case KEY_OF_TWO_NODES: b->keys[1]->public_key = b->keys[0]->public_key; break;
-        case BAD_NODE: b->keys[0]->node = (char *)"Cam"; break;
-        case NO_ROLE: b->keys[0]->n_roles = 0; break;
-        case UNKNOWN_ROLE: b->keys[0]->roles = &unknown; break;
-        case ENDS_BEFORE_BEGIN: b->keys[0]->not_after_ms = b->keys[0]->not_before_ms; break;
-        case SHORT_REVOCATION: b->n_revoked = 1; b->revoked = &revoked; break;
+        case NONE:
+            break;
+        case OTHER_SITE:
+            b->site = (char *)"barn";
+            break;
+        case BAD_SITE:
+            b->site = (char *)"ho/me";
+            break;
+        case EXPIRES_BEFORE_ISSUED:
+            b->expires_at_ms = b->issued_at_ms;
+            break;
+        case SHORT_KEY:
+            b->keys[0]->public_key.len = 31;
+            break;
+        case SMALL_ORDER_KEY:
+            b->keys[0]->public_key.data = small_order;
+            break;
+        case KEY_OF_TWO_NODES:
+            b->keys[1]->public_key = b->keys[0]->public_key;
+            break;
+        case BAD_NODE:
+            b->keys[0]->node = (char *)"Cam";
+            break;
+        case NO_ROLE:
+            b->keys[0]->n_roles = 0;
+            break;
+        case UNKNOWN_ROLE:
+            b->keys[0]->roles = &unknown;
+            break;
+        case ENDS_BEFORE_BEGIN:
+            b->keys[0]->not_after_ms = b->keys[0]->not_before_ms;
+            break;
+        case SHORT_REVOCATION:
+            b->n_revoked = 1;
+            b->revoked = &revoked;
+            break;
         }
         assert_int_equal(open_as(b, FX_SITE, 0, &t, &e), rows[i].said == NULL ? 0 : -EBADMSG);
         if (rows[i].said != NULL && strstr(e.text, rows[i].said) == NULL)
@@ -182,7 +206,7 @@ static void test_validity_and_rotation(void **state)
 static void test_revocation(void **state)
 {
     uint8_t keyid[BF_KEYID_SIZE];
-    ProtobufCBinaryData revoked = {sizeof(keyid), keyid};
+    ProtobufCBinaryData revoked = { sizeof(keyid), keyid };
     Belfry__V1__TrustBundle *b = fx_bundle();
     struct bf_trust *t;
 
@@ -211,7 +235,7 @@ static void test_nodes(void **state)
     char names[200] = "";
 
     (void)state;
-    b->keys[FX_INGEST]->node = (char *)"cam-1"; /* a second key, of another role */
+    b->keys[FX_INGEST]->node = (char *)"cam-1";       /* a second key, of another role */
     b->keys[FX_CAMERA_2]->not_before_ms = FX_NOW * 2; /* not yet valid, and listened to all the same */
     assert_int_equal(open_as(b, FX_SITE, 0, &t, NULL), 0);
     bf_trust_each_node(t, BF_ROLE_CAMERA, list, names);
@@ -225,12 +249,9 @@ static void test_nodes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_only_the_root_signs),
-        cmocka_unit_test(test_contents),
-        cmocka_unit_test(test_validity_and_rotation),
-        cmocka_unit_test(test_revocation),
-        cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_versions),   cmocka_unit_test(test_only_the_root_signs),
+        cmocka_unit_test(test_contents),   cmocka_unit_test(test_validity_and_rotation),
+        cmocka_unit_test(test_revocation), cmocka_unit_test(test_nodes),
     };
 
     return cmocka_run_group_tests_name("trust", tests, NULL, NULL);

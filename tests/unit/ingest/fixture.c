@@ -38,7 +38,7 @@ int place_make(void **state)
 int place_drop(void **state)
 {
     struct place *p = *state;
-    char command[128];
+    char command[PATH_SIZE];
 
     snprintf(command, sizeof command, "rm -rf -- %s", p->path);
     close(p->media_fd);
@@ -55,14 +55,14 @@ int session_fd(const struct place *p)
     return fd;
 }
 
-void session_path(const struct place *p, char ret[static 128], const char *file)
+void session_path(const struct place *p, char ret[static PATH_SIZE], const char *file)
 {
-    snprintf(ret, 128, "%s/" TEST_CAMERA "/" TEST_SESSION "/%s", p->path, file);
+    snprintf(ret, PATH_SIZE, "%s/" TEST_CAMERA "/" TEST_SESSION "/%s", p->path, file);
 }
 
 void write_over(const struct place *p, const char *file, off_t at, const void *data, size_t size)
 {
-    char path[128];
+    char path[PATH_SIZE];
 
     session_path(p, path, file);
     _cleanup_(bf_closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -72,7 +72,7 @@ void write_over(const struct place *p, const char *file, off_t at, const void *d
 
 off_t size_of(const struct place *p, const char *file)
 {
-    char path[128];
+    char path[PATH_SIZE];
     struct stat st;
 
     session_path(p, path, file);
@@ -323,7 +323,7 @@ struct bf_session_view judge(const struct place *p)
 
 unsigned decoded_frames(const struct place *p, const char *init, uint64_t first, uint64_t last)
 {
-    char command[1024], path[128];
+    char command[1024], path[PATH_SIZE];
     unsigned frames = 0;
 
     session_path(p, path, init);

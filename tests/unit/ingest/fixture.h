@@ -15,6 +15,7 @@
 #define TEST_SESSION "01JD9Z5K3M8Q2W4E6R7T9Y0ABC"
 #define TEST_NODE "ingest-1"
 #define FRAME_90K 3000
+#define PATH_SIZE 192
 
 struct place {
     char path[64];
@@ -24,7 +25,7 @@ struct place {
 int place_make(void **state);   /* cmocka set-up and tear-down */
 int place_drop(void **state);
 int session_fd(const struct place *p);                        /* of TEST_SESSION; the caller closes */
-void session_path(const struct place *p, char ret[static 128], const char *file);
+void session_path(const struct place *p, char ret[static PATH_SIZE], const char *file);
 void write_over(const struct place *p, const char *file, off_t at, const void *data, size_t size);
 off_t size_of(const struct place *p, const char *file);       /* -1: not there */
 
@@ -41,9 +42,9 @@ struct frames frames_make(uint32_t width, uint32_t height, size_t n, unsigned go
 void frames_free(struct frames *f);
 
 /* Reads the journal of TEST_SESSION into a view and fails the test unless: every link and signature is right, complete
- * segments have their hash and length, each part is one moof and one mdat with the decode time, the duration, the number
- * of samples and the independence that its record says, and no part or segment is longer than the constants allow.
- * bf_session_view_done the result. */
+ * segments have their hash and length, each part is one moof and one mdat with the decode time, the duration, the
+ * number of samples and the independence that its record says, and no part or segment is longer than the constants
+ * allow. bf_session_view_done the result. */
 struct bf_session_view judge(const struct place *p);
 
 /* Video frames that ffprobe decodes out of init file and segments first..last. */

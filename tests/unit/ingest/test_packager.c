@@ -151,8 +151,8 @@ static void clock_wraps(void **state)
     frames_free(&f);
 }
 
-/* The sender's clock jumps in the middle of a GOP: frames until the next IDR are dropped, which then stands right behind
- * what was before, marked. */
+/* The sender's clock jumps in the middle of a GOP: frames until the next IDR are dropped, which then stands right
+ * behind what was before, marked. */
 static void clock_jumps(void **state)
 {
     struct place *p = *state;

@@ -108,7 +108,7 @@ static void data_without_a_record_is_cut(void **state)
 static void torn_record_is_cut(void **state)
 {
     struct place *p = *state;
-    char path[128];
+    char path[PATH_SIZE];
 
     crashed(p, true);
     session_path(p, path, "journal");
@@ -123,7 +123,7 @@ static void parts_without_data_are_cut(void **state)
     struct place *p = *state;
 
     for (unsigned lost = 1; lost <= 3; lost++) {
-        char path[128];
+        char path[PATH_SIZE];
 
         crashed(p, true);
         off_t size = size_of(p, "seg-3.m4s");
@@ -134,7 +134,7 @@ static void parts_without_data_are_cut(void **state)
             assert_shape(&v, 4, 3 * PARTS_A_SEGMENT + 1);
         else
             assert_shape(&v, 3, 3 * PARTS_A_SEGMENT);
-        char command[160];
+        char command[PATH_SIZE + 32];
         session_path(p, path, "");
         snprintf(command, sizeof command, "rm -rf -- %s", path);
         assert_int_equal(system(command), 0);
@@ -144,7 +144,7 @@ static void parts_without_data_are_cut(void **state)
 static void missing_file_of_the_open_segment(void **state)
 {
     struct place *p = *state;
-    char path[128];
+    char path[PATH_SIZE];
 
     crashed(p, true);
     session_path(p, path, "seg-3.m4s");
@@ -167,7 +167,7 @@ static void complete_segment_without_its_bytes_is_cut(void **state)
 static void two_complete_segments_without_their_bytes(void **state)
 {
     struct place *p = *state;
-    char path[128];
+    char path[PATH_SIZE];
 
     crashed(p, true);
     for (char msn = '1'; msn <= '2'; msn++) {
@@ -185,7 +185,7 @@ static void trimmed_segments_are_not_missed(void **state)
 {
     struct place *p = *state;
     struct bf_session_dir *d = NULL;
-    char path[128];
+    char path[PATH_SIZE];
 
     crashed(p, false);
     for (char msn = '0'; msn <= '2'; msn++) {
@@ -204,7 +204,7 @@ static void trimmed_segments_are_not_missed(void **state)
 static void lost_from_the_beginning(void **state)
 {
     struct place *p = *state;
-    char command[256], path[128];
+    char command[PATH_SIZE + 32], path[PATH_SIZE];
 
     crashed(p, true);
     session_path(p, path, "");

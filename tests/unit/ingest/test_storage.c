@@ -206,7 +206,7 @@ static void half_a_part_is_taken_back(void **state)
 
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
         struct bench b;
-        char path[128], command[160], name[BF_NAME_SIZE];
+        char path[PATH_SIZE], command[PATH_SIZE + 32], name[BF_NAME_SIZE];
 
         begin(&b, d->place, 0);
         feed(&b, &f, 0, 30);

@@ -1,0 +1,349 @@
+#include "bus/mqtt_internal.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "bus/nodelay.h"
+
+#define BACK_OFF_FIRST_MS 2000
+#define BACK_OFF_MAX_MS 60000
+#define BACK_OFF_FLOOR_MS 1000         /* AWS IoT Core takes one CONNECT a second from a client */
+#define BACK_OFF_FLOOR_LOOPBACK_MS 100 /* here nobody is hurt by haste */
+#define STEADY_MS 10000                /* a connection that lived so long counts as a success */
+#define CONNECT_PATIENCE_MS 20000      /* paho gives up after 10 s; this is for when it does not say so */
+#define NUDGE_FLOOR_MS 20
+#define NUDGE_CEILING_MS 1000
+#define FILTERS_AT_ONCE 8
+
+/* ---- links ---- */
+
+struct retirement {
+    uv_work_t work;
+    struct bf_mqtt *mqtt;
+    struct bf_link *link;
+};
+
+static void destroy_link(uv_work_t *work)
+{
+    struct retirement *retirement = work->data;
+
+    bf_link_free(retirement->link);
+}
+
+static void link_destroyed(uv_work_t *work, int status)
+{
+    struct retirement *retirement = work->data;
+    struct bf_mqtt *m = retirement->mqtt;
+
+    (void)status;
+    free(retirement);
+    m->retiring--;
+    if (m->phase == CLOSING)
+        bf_mqtt_close(m);
+    else if (m->phase == WAITING && m->due)
+        bf_mqtt_attempt(m);
+}
+
+/* Destroying a client may take a second: not on the loop. Without any client paho ends its threads, so that the next
+ * connection begins with fresh ones, which see a new socket at once; old ones would look after a second. */
+void bf_mqtt_retire_link(struct bf_mqtt *m)
+{
+    struct bf_link *link = BF_TAKE(m->link);
+    struct retirement *retirement;
+
+    if (link == NULL)
+        return;
+    retirement = calloc(1, sizeof(*retirement));
+    if (retirement == NULL) {
+        bf_link_free(link);
+        return;
+    }
+    *retirement = (struct retirement){ .mqtt = m, .link = link };
+    retirement->work.data = retirement;
+    if (uv_queue_work(m->loop, &retirement->work, destroy_link, link_destroyed) < 0) {
+        free(retirement);
+        bf_link_free(link);
+        return;
+    }
+    m->retiring++;
+}
+
+/* ---- failing and trying again ---- */
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+/* Full jitter: anywhere between the floor and a ceiling that doubles with every failure. */
+static uint64_t back_off_ms(const struct bf_mqtt *m)
+{
+    uint64_t floor = is_loopback(m->options.host) ? BACK_OFF_FLOOR_LOOPBACK_MS : BACK_OFF_FLOOR_MS;
+    uint64_t ceiling = m->failures > 5 ? BACK_OFF_MAX_MS : (uint64_t)BACK_OFF_FIRST_MS << (m->failures - 1);
+    uint32_t random = UINT32_MAX / 2;
+
+    if (ceiling > BACK_OFF_MAX_MS)
+        ceiling = BACK_OFF_MAX_MS;
+    bf_random(&random, sizeof(random));
+    return floor + (ceiling - floor) * random / UINT32_MAX;
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    bf_mqtt_attempt(timer->data);
+}
+
+void bf_mqtt_fail(struct bf_mqtt *m, const char *reason)
+{
+    bool was_up = m->phase == UP;
+    char text[320];
+    uint64_t retry_ms;
+
+    if (m->phase >= CLOSING)
+        return;
+    if (was_up)
+        m->counters.disconnects++;
+    if (m->phase == DRAINING || m->phase == LEAVING) {
+        bf_mqtt_close(m);
+        return;
+    }
+    bf_mqtt_retire_link(m);
+    m->failures = was_up && uv_now(m->loop) - m->up_since_ms > STEADY_MS ? 1 : m->failures + 1;
+    m->live = 0;
+    m->unacknowledged = m->unsubscribed = 0;
+    m->phase = WAITING;
+    uv_timer_stop(&m->nudge);
+    retry_ms = back_off_ms(m);
+    uv_timer_start(&m->timer, on_retry, retry_ms, 0);
+
+    snprintf(text, sizeof(text), "%s%s%s", reason, m->tls_detail[0] != '\0' ? ": " : "", m->tls_detail);
+    m->tls_detail[0] = '\0';
+    m->events.disconnected(m->user, text, retry_ms);
+}
+
+static void on_out_of_patience(uv_timer_t *timer)
+{
+    struct bf_mqtt *m = timer->data;
+
+    bf_mqtt_fail(m, m->phase == CONNECTING ? "no answer to CONNECT in time" : "no answer to SUBSCRIBE in time");
+}
+
+/* Something was sent, and nothing at all was heard for three keep-alives: paho has not noticed that the link is dead. */
+static void on_watch(uv_timer_t *timer)
+{
+    struct bf_mqtt *m = timer->data;
+
+    if (m->unacknowledged > 0 && uv_now(m->loop) - m->heard_at_ms > UINT64_C(3000) * m->options.keepalive_s)
+        bf_mqtt_fail(m, "nothing heard for three keep-alives");
+}
+
+/* ---- commands that paho leaves lying ---- */
+
+static void on_nudge(uv_timer_t *timer)
+{
+    struct bf_mqtt *m = timer->data;
+
+    if (m->live != 0 && m->unacknowledged + m->unsubscribed > 0)
+        bf_link_nudge(m->link);
+}
+
+/* Paho's send thread may miss the call that wakes it and then looks again after a whole second (the condition variable
+ * is signalled between its look at the queue and its wait). An answer that is late by this link's own measure gets a
+ * second call; at most one for each pause. */
+void bf_mqtt_watch_command(struct bf_mqtt *m)
+{
+    uint64_t patience_ms = NUDGE_FLOOR_MS + 3 * m->round_trip_us / 1000;
+
+    if (m->unacknowledged + m->unsubscribed == 0)
+        m->asked_at_us = bf_mono_us();
+    uv_timer_start(&m->nudge, on_nudge, patience_ms < NUDGE_CEILING_MS ? patience_ms : NUDGE_CEILING_MS, 0);
+}
+
+static void command_answered(struct bf_mqtt *m)
+{
+    if (m->unacknowledged + m->unsubscribed == 0) {
+        m->round_trip_us = bf_mono_us() - m->asked_at_us;
+        uv_timer_stop(&m->nudge);
+    }
+}
+
+/* ---- connecting ---- */
+
+/* The last will is signed anew for each connection. */
+static int connect_with_will(struct bf_mqtt *m)
+{
+    _cleanup_(bf_freep) uint8_t *payload = NULL;
+    struct bf_will will = { 0 };
+    int r = 0;
+
+    if (m->events.will != NULL) {
+        r = m->events.will(m->user, &will.topic, &payload, &will.size);
+        if (r < 0)
+            return r;
+        will.payload = payload;
+    }
+    return bf_link_connect(m->link, &m->options, &will);
+}
+
+static void connect_link(struct bf_mqtt *m)
+{
+    struct bf_error e = { 0 };
+    int r = bf_link_new(&m->link, &m->options, ++m->link_number, &m->inbox, &e);
+
+    if (r < 0) {
+        bf_mqtt_fail(m, e.text);
+        return;
+    }
+    m->live = m->link_number;
+    m->phase = CONNECTING;
+    uv_timer_start(&m->timer, on_out_of_patience, CONNECT_PATIENCE_MS, 0);
+    r = connect_with_will(m);
+    if (r < 0) {
+        snprintf(e.text, sizeof(e.text), "could not connect: %s", strerror(-r));
+        bf_mqtt_fail(m, e.text);
+    }
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct bf_mqtt *m = request->data;
+    char reason[96];
+
+    m->resolving = false;
+    uv_freeaddrinfo(found);
+    if (m->phase == CLOSING)
+        bf_mqtt_close(m);
+    else if (m->phase == RESOLVING && status < 0) {
+        snprintf(reason, sizeof(reason), "the broker's name does not resolve: %s", uv_strerror(status));
+        bf_mqtt_fail(m, reason);
+    } else if (m->phase == RESOLVING)
+        connect_link(m);
+}
+
+void bf_mqtt_attempt(struct bf_mqtt *m)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+    int r;
+
+    m->due = m->retiring > 0;
+    if (m->due)
+        return; /* link_destroyed comes back */
+    m->phase = RESOLVING;
+    r = uv_getaddrinfo(m->loop, &m->resolve, on_resolved, m->options.host, NULL, &hints);
+    if (r < 0)
+        bf_mqtt_fail(m, uv_strerror(r));
+    else
+        m->resolving = true;
+}
+
+int bf_mqtt_subscribe_all(struct bf_mqtt *m)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < m->n_filters && r == 0; i += FILTERS_AT_ONCE) {
+        size_t rest = m->n_filters - i;
+
+        r = bf_link_subscribe(m->link, m->filters + i, rest < FILTERS_AT_ONCE ? rest : FILTERS_AT_ONCE);
+        if (r == 0) {
+            bf_mqtt_watch_command(m);
+            m->unsubscribed++;
+        }
+    }
+    return r;
+}
+
+static void came_up(struct bf_mqtt *m)
+{
+    m->phase = UP;
+    m->up_since_ms = m->heard_at_ms = uv_now(m->loop);
+    m->counters.connects++;
+    m->tls_detail[0] = '\0';
+    uv_timer_start(&m->timer, on_watch, UINT64_C(1000) * m->options.keepalive_s,
+                   UINT64_C(1000) * m->options.keepalive_s);
+    m->events.connected(m->user);
+}
+
+static void on_link_connected(struct bf_mqtt *m)
+{
+    bf_nodelay_to_port(m->options.port);
+    m->phase = SUBSCRIBING;
+    if (bf_mqtt_subscribe_all(m) < 0)
+        bf_mqtt_fail(m, "could not subscribe");
+    else if (m->unsubscribed == 0)
+        came_up(m);
+}
+
+static void on_link_subscribed(struct bf_mqtt *m)
+{
+    if (m->unsubscribed > 0)
+        m->unsubscribed--;
+    command_answered(m);
+    if (m->unsubscribed == 0 && m->phase == SUBSCRIBING)
+        came_up(m);
+}
+
+/* ---- what paho's threads told ---- */
+
+static void on_settled(struct bf_mqtt *m, const struct bf_note *n)
+{
+    if (n->kind == BF_NOTE_NOT_ACCEPTED) {
+        m->counters.publish_refused++;
+        if (m->events.not_accepted != NULL)
+            m->events.not_accepted(m->user, n->text != NULL ? n->text : "no reason given");
+    }
+    if (m->unacknowledged > 0)
+        m->unacknowledged--;
+    command_answered(m);
+    if (m->phase == DRAINING && m->unacknowledged == 0)
+        bf_mqtt_leave(m);
+}
+
+static void on_note(struct bf_mqtt *m, const struct bf_note *n)
+{
+    const char *reason = n->text != NULL ? n->text : "no reason given";
+
+    m->heard_at_ms = uv_now(m->loop);
+    switch (n->kind) {
+    case BF_NOTE_CONNECTED:
+        if (m->phase == CONNECTING)
+            on_link_connected(m);
+        break;
+    case BF_NOTE_SUBSCRIBED:
+        on_link_subscribed(m);
+        break;
+    case BF_NOTE_TLS_DETAIL:
+        if (m->tls_detail[0] == '\0') /* the first is the cause, the others follow from it */
+            snprintf(m->tls_detail, sizeof(m->tls_detail), "%s", reason);
+        break;
+    case BF_NOTE_MESSAGE:
+        m->counters.received++;
+        m->events.message(m->user, n->text, n->payload, n->size, n->retained);
+        break;
+    case BF_NOTE_ACKNOWLEDGED:
+    case BF_NOTE_NOT_ACCEPTED:
+        on_settled(m, n);
+        break;
+    case BF_NOTE_NOT_CONNECTED:
+    case BF_NOTE_NOT_SUBSCRIBED:
+    case BF_NOTE_LOST:
+    case BF_NOTE_DISCONNECTED:
+        bf_mqtt_fail(m, reason);
+        break;
+    }
+}
+
+void bf_mqtt_drain_inbox(struct bf_mqtt *m)
+{
+    struct bf_note n;
+
+    while (m->phase < CLOSING && bf_inbox_take(&m->inbox, &n) == 0) {
+        if (n.link == m->live)
+            on_note(m, &n);
+        bf_note_done(&n);
+    }
+}
