@@ -215,7 +215,7 @@ static int commit(struct archiving *w, Belfry__V1__Recording **ret)
     r.width = init->width;
     r.height = init->height;
     r.codecs = (char *)init->codecs;
-    r.chain_head = (ProtobufCBinaryData){.len = sizeof w->view.chain_head, .data = w->view.chain_head};
+    r.chain_head = (ProtobufCBinaryData){ .len = sizeof w->view.chain_head, .data = w->view.chain_head };
     add_segments(w, &r);
     fill_times(w, &r);
 
@@ -233,7 +233,7 @@ static int commit(struct archiving *w, Belfry__V1__Recording **ret)
 
 int bf_archive_session(const struct bf_archive *a, int dirfd, Belfry__V1__Recording **ret, struct bf_error *e)
 {
-    _cleanup_(archiving_done) struct archiving w = {.a = a, .dirfd = dirfd, .e = e};
+    _cleanup_(archiving_done) struct archiving w = { .a = a, .dirfd = dirfd, .e = e };
     bf_session_view_init(&w.view);
     int r = failed(&w, bf_purge_temporaries(a->ops, dirfd), "leftovers");
     if (r == 0)

@@ -25,7 +25,7 @@ void bf_catalog_done(struct bf_catalog *c)
     free(c->followed);
     free(c->recordings);
     bf_closep(&c->mediafd);
-    *c = (struct bf_catalog){.mediafd = -1};
+    *c = (struct bf_catalog){ .mediafd = -1 };
 }
 
 int bf_catalog_open_camera(const struct bf_catalog *c, const char *camera)
@@ -96,10 +96,10 @@ int bf_catalog_keep(struct bf_catalog *c, int dirfd, const Belfry__V1__Recording
     if (list == NULL)
         return -ENOMEM;
     c->recordings = list;
-    struct bf_kept_recording fresh = {.ended_at_ms = recording->ended_at_ms,
-                                      .bytes = bf_recording_disk_bytes(dirfd, recording),
-                                      .protected = recording->protected_,
-                                      .present = true};
+    struct bf_kept_recording fresh = { .ended_at_ms = recording->ended_at_ms,
+                                       .bytes = bf_recording_disk_bytes(dirfd, recording),
+                                       .protected = recording->protected_,
+                                       .present = true };
     memcpy(fresh.camera, recording->camera, strlen(recording->camera) + 1);
     memcpy(fresh.id, recording->session_id, BF_ULID_SIZE);
 
@@ -136,7 +136,7 @@ static bool has_file(int dirfd, const char *name)
 static int add_recording(struct bf_catalog *c, const struct bf_trust *trust, int dirfd, const char *camera,
                          const char *id, uint64_t now_ms, uint64_t unix_ms)
 {
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     Belfry__V1__Recording *recording = NULL;
     int r = bf_recording_read(dirfd, trust, unix_ms, &recording, &e);
     if (r == 0 && (strcmp(recording->camera, camera) != 0 || strcmp(recording->session_id, id) != 0))

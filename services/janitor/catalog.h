@@ -32,7 +32,8 @@ int bf_catalog_scan(struct bf_catalog *c, const struct bf_trust *trust, uint64_t
 struct bf_followed *bf_catalog_followed(const struct bf_catalog *c, const char *id);        /* or NULL */
 struct bf_kept_recording *bf_catalog_recording(const struct bf_catalog *c, const char *id); /* or NULL */
 
-struct bf_followed *bf_catalog_follow(struct bf_catalog *c, const char *camera, const char *id, uint64_t now_ms); /* or NULL */
+struct bf_followed *bf_catalog_follow(struct bf_catalog *c, const char *camera, const char *id,
+                                      uint64_t now_ms); /* or NULL */
 void bf_catalog_unfollow(struct bf_catalog *c, struct bf_followed *f);
 /* The followed session has become a recording. */
 int bf_catalog_keep(struct bf_catalog *c, int dirfd, const Belfry__V1__Recording *recording);

@@ -26,6 +26,10 @@ static void answer(struct bf_janitor *j, const struct bf_incoming *m, const char
 static struct bf_kept_recording *find_recording(struct bf_janitor *j, const struct bf_incoming *m, const char *id)
 {
     struct bf_kept_recording *k = bf_catalog_recording(&j->catalog, id);
+    if (k == NULL) {
+        bf_janitor_look(j);
+        k = bf_catalog_recording(&j->catalog, id);
+    }
     if (k == NULL)
         answer(j, m, "not_found", "there is no such recording");
     return k;
@@ -33,7 +37,7 @@ static struct bf_kept_recording *find_recording(struct bf_janitor *j, const stru
 
 static void on_delete(struct bf_janitor *j, const struct bf_incoming *m, const Belfry__V1__DeleteRecording *request)
 {
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     struct bf_kept_recording *k = find_recording(j, m, request->recording_id);
     if (k == NULL)
         return;
@@ -80,7 +84,7 @@ static int rewrite(struct bf_janitor *j, const struct bf_kept_recording *k, cons
 
 static void on_protect(struct bf_janitor *j, const struct bf_incoming *m, const Belfry__V1__ProtectRecording *request)
 {
-    struct bf_error e = {"out of memory"};
+    struct bf_error e = { "out of memory" };
     struct bf_kept_recording *k = find_recording(j, m, request->recording_id);
     if (k == NULL)
         return;
@@ -95,9 +99,20 @@ static void on_protect(struct bf_janitor *j, const struct bf_incoming *m, const 
     answer(j, m, NULL, NULL);
 }
 
+/* A session may be asked for before the next scan would find it. */
+static struct bf_followed *find_session(struct bf_janitor *j, const char *id)
+{
+    struct bf_followed *f = bf_catalog_followed(&j->catalog, id);
+    if (f == NULL) {
+        bf_janitor_look(j);
+        f = bf_catalog_followed(&j->catalog, id);
+    }
+    return f;
+}
+
 static void on_snapshot(struct bf_janitor *j, const struct bf_incoming *m, const Belfry__V1__TakeSnapshot *request)
 {
-    struct bf_followed *f = bf_catalog_followed(&j->catalog, request->session_id);
+    struct bf_followed *f = find_session(j, request->session_id);
     if (f == NULL || strcmp(f->camera, request->camera) != 0) {
         answer(j, m, "not_found", "that session is not running");
         return;

@@ -65,15 +65,15 @@ static int real_export_jpeg(void *user, int dirfd, const char *init, const char 
     return bf_export_jpeg(dirfd, init, segment, offset, length, max_width, ret, ret_size, e);
 }
 
-const struct bf_file_ops bf_file_ops_real = {.create = real_create,
-                                             .write = real_write,
-                                             .sync = real_sync,
-                                             .rename = real_rename,
-                                             .sync_dir = real_sync_dir,
-                                             .remove = real_remove,
-                                             .remove_dir = real_remove_dir,
-                                             .export_mp4 = real_export_mp4,
-                                             .export_jpeg = real_export_jpeg};
+const struct bf_file_ops bf_file_ops_real = { .create = real_create,
+                                              .write = real_write,
+                                              .sync = real_sync,
+                                              .rename = real_rename,
+                                              .sync_dir = real_sync_dir,
+                                              .remove = real_remove,
+                                              .remove_dir = real_remove_dir,
+                                              .export_mp4 = real_export_mp4,
+                                              .export_jpeg = real_export_jpeg };
 
 int bf_ops_replace(const struct bf_file_ops *ops, int dirfd, const char *temporary, const char *name, const void *data,
                    size_t size)

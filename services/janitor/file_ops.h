@@ -1,5 +1,5 @@
-/* Every step that changes a session's directory goes through this table, so that tests can end the process, fill the disk
- * or pull the plug at any one of them. 0 or a negative errno. */
+/* Every step that changes a session's directory goes through this table, so that tests can end the process, fill the
+ * disk or pull the plug at any one of them. 0 or a negative errno. */
 #ifndef BELFRY_JANITOR_FILE_OPS_H
 #define BELFRY_JANITOR_FILE_OPS_H
 
@@ -13,7 +13,7 @@
 struct bf_file_ops {
     int (*create)(void *user, int dirfd, const char *name); /* a new file, for writing: its descriptor */
     int (*write)(void *user, int fd, const void *data, size_t size);
-    int (*sync)(void *user, int fd);                        /* fdatasync */
+    int (*sync)(void *user, int fd); /* fdatasync */
     int (*rename)(void *user, int dirfd, const char *from, const char *to);
     int (*sync_dir)(void *user, int dirfd);
     int (*remove)(void *user, int dirfd, const char *name); /* that it is gone already is no error */

@@ -38,7 +38,8 @@ void bf_followed_free(struct bf_followed *f)
 static void damage(struct bf_followed *f, int r)
 {
     f->damaged = true;
-    bf_fail(&f->error, r, "journal damaged at byte %" PRIu64 "; nothing of it is touched", bf_journal_offset(f->reader));
+    bf_fail(&f->error, r, "journal damaged at byte %" PRIu64 "; nothing of it is touched",
+            bf_journal_offset(f->reader));
     snprintf(f->code, sizeof f->code, "journal_damaged");
 }
 
@@ -95,13 +96,13 @@ int bf_followed_trim(struct bf_followed *f, const struct bf_file_ops *ops, int d
 
 struct bf_session_facts bf_followed_facts(const struct bf_followed *f, uint64_t now_ms)
 {
-    return (struct bf_session_facts){.deleted = f->deleted,
-                                     .damaged = f->damaged,
-                                     .record = f->view.record,
-                                     .ended = f->view.ended,
-                                     .has_media = f->has_media,
-                                     .quiet_ms = now_ms - f->grown_ms,
-                                     .since_end_ms = f->over_ms != 0 ? now_ms - f->over_ms : 0};
+    return (struct bf_session_facts){ .deleted = f->deleted,
+                                      .damaged = f->damaged,
+                                      .record = f->view.record,
+                                      .ended = f->view.ended,
+                                      .has_media = f->has_media,
+                                      .quiet_ms = now_ms - f->grown_ms,
+                                      .since_end_ms = f->over_ms != 0 ? now_ms - f->over_ms : 0 };
 }
 
 void bf_followed_fail(struct bf_followed *f, const char *code, const struct bf_error *e, uint64_t now_ms,

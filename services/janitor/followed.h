@@ -20,19 +20,19 @@ struct bf_followed {
     char id[BF_ULID_SIZE];
     struct bf_journal_reader *reader; /* NULL until there is a journal */
     struct bf_session_view view;
-    bool deleted;    /* a recording whose deletion has begun */
-    bool damaged;    /* error says how */
-    bool has_media;  /* a complete segment was seen */
-    bool present;    /* the last scan found its directory */
-    uint64_t grown_ms;   /* boot-time clock: when the journal last grew, or when it was first seen */
-    uint64_t over_ms;    /* since when it is over; 0: it is not */
-    uint64_t trimmed;    /* segments below have been deleted */
+    bool deleted;      /* a recording whose deletion has begun */
+    bool damaged;      /* error says how */
+    bool has_media;    /* a complete segment was seen */
+    bool present;      /* the last scan found its directory */
+    uint64_t grown_ms; /* boot-time clock: when the journal last grew, or when it was first seen */
+    uint64_t over_ms;  /* since when it is over; 0: it is not */
+    uint64_t trimmed;  /* segments below have been deleted */
 
     enum bf_action action;
-    bool working;        /* a worker thread has it */
-    unsigned failures;   /* of archiving or purging, in a row */
-    uint64_t retry_ms;   /* not before */
-    char code[49];       /* of the last failure; "" where all is well */
+    bool working;      /* a worker thread has it */
+    unsigned failures; /* of archiving or purging, in a row */
+    uint64_t retry_ms; /* not before */
+    char code[49];     /* of the last failure; "" where all is well */
     struct bf_error error;
     uint64_t failed_unix_ms;
 };

@@ -35,7 +35,7 @@ static struct bf_ingest_node *node_of(struct bf_ingest_watch *w, const char *id)
         return NULL;
     w->nodes = nodes;
     struct bf_ingest_node *fresh = &nodes[w->n_nodes++];
-    *fresh = (struct bf_ingest_node){0};
+    *fresh = (struct bf_ingest_node){ 0 };
     snprintf(fresh->id, sizeof fresh->id, "%s", id);
     return fresh;
 }
@@ -72,5 +72,5 @@ bool bf_ingest_watch_runs(const struct bf_ingest_watch *w, const char *session_i
 void bf_ingest_watch_done(struct bf_ingest_watch *w)
 {
     free(w->nodes);
-    *w = (struct bf_ingest_watch){0};
+    *w = (struct bf_ingest_watch){ 0 };
 }

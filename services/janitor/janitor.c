@@ -14,7 +14,6 @@
 #define TICK_MS 1000
 #define SCAN_MS 5000
 #define RETENTION_MS 10000
-#define LINE_MS 60000
 /* Beyond the lease that an ingest ends a session by itself on: its state's life, and the time to write the end. */
 #define ABANDONED_SLACK_MS 20000
 
@@ -125,20 +124,20 @@ static bool scan(struct bf_janitor *j, uint64_t now_ms)
     return r > 0;
 }
 
+void bf_janitor_look(struct bf_janitor *j)
+{
+    if (scan(j, bf_boot_ms()))
+        bf_service_report(j->service);
+}
+
 static void count(struct bf_janitor *j)
 {
+    bf_service_count(j->service, "sessions_followed", j->catalog.n_followed);
+    bf_service_count(j->service, "recordings", j->catalog.n_recordings);
     bf_service_count(j->service, "sessions_archived", j->archived);
     bf_service_count(j->service, "sessions_purged", j->purged);
     bf_service_count(j->service, "recordings_deleted", j->deleted);
     bf_service_count(j->service, "segments_trimmed", j->trimmed);
-}
-
-static void print_line(struct bf_janitor *j, uint64_t now_ms)
-{
-    j->next_line_ms = now_ms + LINE_MS;
-    bf_info("janitor", "sessions=%zu recordings=%zu recording_bytes=%" PRIu64 " archived=%" PRIu64 " purged=%" PRIu64
-            " deleted=%" PRIu64 " trimmed=%" PRIu64, j->catalog.n_followed, j->catalog.n_recordings,
-            bf_catalog_recording_bytes(&j->catalog), j->archived, j->purged, j->deleted, j->trimmed);
 }
 
 void bf_janitor_run(struct bf_janitor *j)
@@ -150,8 +149,6 @@ void bf_janitor_run(struct bf_janitor *j)
         j->next_retention_ms = now_ms + RETENTION_MS;
         bf_janitor_retain(j, now_ms);
     }
-    if (now_ms >= j->next_line_ms)
-        print_line(j, now_ms);
     count(j);
     if (changed)
         bf_service_report(j->service);
@@ -256,7 +253,6 @@ int bf_janitor_start(struct bf_service *s, void **ret_state, struct bf_error *e)
     j->tick.data = j;
     uv_timer_start(&j->tick, on_tick, 0, TICK_MS);
     j->n_handles = 2;
-    j->next_line_ms = bf_boot_ms() + LINE_MS;
     *ret_state = BF_TAKE(j);
     return 0;
 }

@@ -23,6 +23,14 @@ struct bf_listed {
 
 struct bf_job;
 
+/* Told again to whoever was away: events are not kept by the broker. */
+struct bf_alarm {
+    char code[49]; /* "": a free place */
+    char camera[BF_ID_SIZE];
+    char id[BF_ULID_SIZE];
+    struct bf_error error;
+};
+
 struct bf_janitor {
     struct bf_service *service;
     const struct bf_file_ops *ops;
@@ -39,10 +47,10 @@ struct bf_janitor {
     uint64_t reserve_bytes;
 
     uv_timer_t tick;
-    uint64_t next_scan_ms, next_retention_ms, next_line_ms;
+    uint64_t next_scan_ms, next_retention_ms;
     struct bf_job *archiving, *purging; /* one at a time each */
     unsigned n_jobs, n_snapshots, n_handles;
-    char alarms[BF_ALARMS_MAX][49]; /* codes that are raised */
+    struct bf_alarm alarms[BF_ALARMS_MAX]; /* that are raised */
     bool draining, freed;
     uint64_t archived, purged, deleted, trimmed; /* since the start */
 };
@@ -54,12 +62,15 @@ void bf_janitor_free(void *state);
 int bf_janitor_with_state(void *state, Belfry__V1__NodeStatus *node, int (*pack)(void *pack_user, ProtobufCMessage *m),
                           void *pack_user);
 int bf_janitor_reload(void *state, const struct bf_config *config, struct bf_error *e);
+void bf_janitor_connected(void *state);
 void bf_janitor_on_desired(void *state, const struct bf_incoming *m);
 void bf_janitor_on_command(void *state, const struct bf_incoming *m);
 void bf_janitor_on_ingest_state(void *state, const struct bf_incoming *m);
 
 /* Looks at everything and does what is due; whenever something has changed, and once a second. */
 void bf_janitor_run(struct bf_janitor *j);
+/* Looks into the media directory now, for what has just been made there. */
+void bf_janitor_look(struct bf_janitor *j);
 /* Calls bf_service_drained, or releases the janitor, once nothing of it is open any more. */
 void bf_janitor_settle(struct bf_janitor *j);
 

@@ -33,9 +33,9 @@ static struct bf_kept *kept_of(const struct bf_catalog *c)
 {
     struct bf_kept *kept = calloc(c->n_recordings + 1, sizeof *kept);
     for (size_t i = 0; kept != NULL && i < c->n_recordings; i++)
-        kept[i] = (struct bf_kept){.ended_at_ms = c->recordings[i].ended_at_ms,
-                                   .bytes = c->recordings[i].bytes,
-                                   .protected = c->recordings[i].protected};
+        kept[i] = (struct bf_kept){ .ended_at_ms = c->recordings[i].ended_at_ms,
+                                    .bytes = c->recordings[i].bytes,
+                                    .protected = c->recordings[i].protected };
     return kept;
 }
 
@@ -58,13 +58,14 @@ void bf_janitor_retain(struct bf_janitor *j, uint64_t now_ms)
         size_t n = j->catalog.n_recordings;
         _cleanup_(bf_freep) struct bf_kept *kept = kept_of(&j->catalog);
         size_t next = kept != NULL ? bf_retention_next(&j->retention, kept, n, unix_ms, trusted) : n;
-        struct bf_error e = {0};
+        struct bf_error e = { 0 };
         if (next == n) {
             report_stuck(j, kept != NULL && bf_retention_stuck(&j->retention, kept, n));
             return;
         }
         if (bf_janitor_delete(j, &j->catalog.recordings[next], "retention", &e) < 0) {
-            bf_janitor_alarm(j, "delete_failed", j->catalog.recordings[next].camera, j->catalog.recordings[next].id, &e);
+            bf_janitor_alarm(j, "delete_failed", j->catalog.recordings[next].camera, j->catalog.recordings[next].id,
+                             &e);
             return;
         }
     }

@@ -6,14 +6,15 @@
  * Tells  belfry/v1/<site>/janitor/<id>/state      what it does, retained; also the last will
  *        belfry/v1/<site>/janitor/<id>/evt        recording ready, session purged, recording deleted, alarms
  *        belfry/v1/<site>/gateway/<id>/rsp        answers
- * Files  <media>/<camera>/<session>/              deletes segments, adds vod.m3u8, download.mp4, poster.jpg, recording */
+ * Files  <media>/<camera>/<session>/              deletes segments, adds vod.m3u8, download.mp4, poster.jpg,
+ * recording */
 #include "base/cleanup.h"
 #include "janitor/janitor.h"
 
 static const struct bf_route routes[] = {
-    {BF_MSG_JANITOR_DESIRED, BF_ROLE_JANITOR, BF_FROM_OWN_TOPIC, bf_janitor_on_desired},
-    {BF_MSG_JANITOR_COMMAND, BF_ROLE_JANITOR, BF_FROM_OWN_TOPIC, bf_janitor_on_command},
-    {BF_MSG_INGEST_STATE, BF_ROLE_INGEST, BF_FROM_EVERY_NODE, bf_janitor_on_ingest_state},
+    { BF_MSG_JANITOR_DESIRED, BF_ROLE_JANITOR, BF_FROM_OWN_TOPIC, bf_janitor_on_desired },
+    { BF_MSG_JANITOR_COMMAND, BF_ROLE_JANITOR, BF_FROM_OWN_TOPIC, bf_janitor_on_command },
+    { BF_MSG_INGEST_STATE, BF_ROLE_INGEST, BF_FROM_EVERY_NODE, bf_janitor_on_ingest_state },
 };
 
 static const struct bf_service_def janitor = {
@@ -26,6 +27,7 @@ static const struct bf_service_def janitor = {
     .drain = bf_janitor_drain,
     .free = bf_janitor_free,
     .with_state = bf_janitor_with_state,
+    .connected = bf_janitor_connected,
     .reload = bf_janitor_reload,
     .drain_ms = 5000,
 };

@@ -31,7 +31,7 @@ bool bf_name_is_temporary(const char *name)
 
 static bool is_made(const char *name)
 {
-    static const char *const names[] = {BF_VOD_PLAYLIST_NAME, BF_DOWNLOAD_NAME, BF_POSTER_NAME, BF_RECORDING_NAME};
+    static const char *const names[] = { BF_VOD_PLAYLIST_NAME, BF_DOWNLOAD_NAME, BF_POSTER_NAME, BF_RECORDING_NAME };
     for (size_t i = 0; i < BF_COUNT_OF(names); i++)
         if (strcmp(name, names[i]) == 0)
             return true;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BF_DELETED_NAME ".deleted"                /* the `recording` of a recording whose deletion has begun */
+#define BF_DELETED_NAME ".deleted" /* the `recording` of a recording whose deletion has begun */
 #define BF_DOWNLOAD_TEMPORARY ".tmp-download.mp4"
 #define BF_RECORDING_TEMPORARY ".tmp-recording"
 #define BF_SNAPSHOT_NAME_SIZE 40

@@ -25,12 +25,12 @@ struct bf_session_policy {
 };
 
 enum bf_action {
-    BF_ACTION_KEEP,    /* it grows and records, or it is not over yet */
-    BF_ACTION_TRIM,    /* delete what left every playlist */
+    BF_ACTION_KEEP, /* it grows and records, or it is not over yet */
+    BF_ACTION_TRIM, /* delete what left every playlist */
     BF_ACTION_ARCHIVE,
-    BF_ACTION_WAIT,    /* over, and about to be purged */
+    BF_ACTION_WAIT, /* over, and about to be purged */
     BF_ACTION_PURGE,
-    BF_ACTION_REPORT   /* nothing is touched; a person has to look */
+    BF_ACTION_REPORT /* nothing is touched; a person has to look */
 };
 
 /* Will nothing be written to it any more? From then on counts since_end_ms. */

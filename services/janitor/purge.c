@@ -83,7 +83,7 @@ static int read_extent(int dirfd, struct bf_journal_extent *ret, struct bf_error
     struct bf_session_view view;
     bf_session_view_init(&view);
     int r = bf_session_load(dirfd, &view, e);
-    *ret = (struct bf_journal_extent){.next_msn = view.next_msn, .n_inits = (unsigned)view.n_inits};
+    *ret = (struct bf_journal_extent){ .next_msn = view.next_msn, .n_inits = (unsigned)view.n_inits };
     bf_session_view_done(&view);
     return r == -ENOENT ? 0 : r;
 }

@@ -17,15 +17,16 @@ struct bf_retention {
     uint64_t max_bytes;    /* 0 = no limit */
 };
 
-/* Index of the recording to delete next among `n`, oldest first; n when none has to go. Protected ones count as bytes and
- * never go. */
+/* Index of the recording to delete next among `n`, oldest first; n when none has to go. Protected ones count as bytes
+ * and never go. */
 size_t bf_retention_next(const struct bf_retention *r, const struct bf_kept *kept, size_t n, uint64_t now_ms,
                          bool clock_trusted);
 /* Are there more bytes than allowed although nothing may go any more? */
 bool bf_retention_stuck(const struct bf_retention *r, const struct bf_kept *kept, size_t n);
 
-/* A wall clock that has just jumped, or was never set, must not delete a year of recordings. It is trusted while it runs
- * level with the boot-time clock: from the start when it is synchronised, else after an hour; and an hour after a jump. */
+/* A wall clock that has just jumped, or was never set, must not delete a year of recordings. It is trusted while it
+ * runs level with the boot-time clock: from the start when it is synchronised, else after an hour; and an hour after
+ * a jump. */
 #define BF_CLOCK_JUMP_MS 60000
 #define BF_CLOCK_PROBATION_MS 3600000
 

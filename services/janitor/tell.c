@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -20,26 +21,25 @@ void bf_janitor_tell(struct bf_janitor *j, Belfry__V1__EventKind kind, const cha
     bf_bus_send_event(bf_service_bus(j->service), &event.base);
 }
 
-static void tell_alarm(struct bf_janitor *j, Belfry__V1__EventKind kind, const char *code, const char *camera,
-                       const char *id, const char *detail)
+static void tell_alarm(struct bf_janitor *j, Belfry__V1__EventKind kind, const struct bf_alarm *a)
 {
     Belfry__V1__Failure failure = BELFRY__V1__FAILURE__INIT;
-    failure.code = (char *)code;
-    failure.detail = (char *)detail;
+    failure.code = (char *)a->code;
+    failure.detail = (char *)a->error.text;
     failure.at_ms = bf_unix_ms();
     Belfry__V1__Event event = BELFRY__V1__EVENT__INIT;
     event.kind = kind;
-    event.camera = (char *)(camera != NULL ? camera : "");
-    event.session_id = (char *)(id != NULL ? id : "");
+    event.camera = (char *)a->camera;
+    event.session_id = (char *)a->id;
     event.failure = &failure;
     bf_bus_send_event(bf_service_bus(j->service), &event.base);
 }
 
-static char *find_alarm(struct bf_janitor *j, const char *code)
+static struct bf_alarm *find_alarm(struct bf_janitor *j, const char *code)
 {
     for (size_t i = 0; i < BF_ALARMS_MAX; i++)
-        if (strcmp(j->alarms[i], code) == 0)
-            return j->alarms[i];
+        if (strcmp(j->alarms[i].code, code) == 0)
+            return &j->alarms[i];
     return NULL;
 }
 
@@ -47,21 +47,32 @@ void bf_janitor_alarm(struct bf_janitor *j, const char *code, const char *camera
                       const struct bf_error *e)
 {
     bf_service_failed(j->service, code, e);
-    char *slot = find_alarm(j, code) == NULL ? find_alarm(j, "") : NULL;
-    if (slot == NULL)
+    struct bf_alarm *a = find_alarm(j, code) == NULL ? find_alarm(j, "") : NULL;
+    if (a == NULL)
         return;
-    snprintf(slot, sizeof j->alarms[0], "%s", code);
-    tell_alarm(j, BELFRY__V1__EVENT_KIND__EVENT_KIND_ALARM, code, camera, id, e->text);
+    snprintf(a->code, sizeof a->code, "%s", code);
+    snprintf(a->camera, sizeof a->camera, "%s", camera != NULL ? camera : "");
+    snprintf(a->id, sizeof a->id, "%s", id != NULL ? id : "");
+    a->error = *e;
+    tell_alarm(j, BELFRY__V1__EVENT_KIND__EVENT_KIND_ALARM, a);
 }
 
 void bf_janitor_alarm_clear(struct bf_janitor *j, const char *code)
 {
-    char *slot = find_alarm(j, code);
-    if (slot == NULL)
+    struct bf_alarm *a = find_alarm(j, code);
+    if (a == NULL)
         return;
-    slot[0] = '\0';
     bf_info("over", "alarm=%s", code);
-    tell_alarm(j, BELFRY__V1__EVENT_KIND__EVENT_KIND_ALARM_CLEARED, code, NULL, NULL, "");
+    tell_alarm(j, BELFRY__V1__EVENT_KIND__EVENT_KIND_ALARM_CLEARED, a);
+    *a = (struct bf_alarm){ 0 };
+}
+
+void bf_janitor_connected(void *state)
+{
+    struct bf_janitor *j = state;
+    for (size_t i = 0; i < BF_ALARMS_MAX; i++)
+        if (j->alarms[i].code[0] != '\0')
+            tell_alarm(j, BELFRY__V1__EVENT_KIND__EVENT_KIND_ALARM, &j->alarms[i]);
 }
 
 const char *bf_janitor_code(int r, const char *other)

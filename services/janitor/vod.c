@@ -91,9 +91,9 @@ static bool goes_on(const struct bf_session_view *v, size_t i, const struct bf_s
 int bf_vod_runs_make(struct bf_vod_runs *ret, const struct bf_session_view *v, size_t first)
 {
     size_t n = v->n_segments + 1;
-    struct bf_vod_runs made = {.runs = calloc(n, sizeof *made.runs),
-                               .names = calloc(n, sizeof *made.names),
-                               .texts = calloc(n, sizeof *made.texts)};
+    struct bf_vod_runs made = { .runs = calloc(n, sizeof *made.runs),
+                                .names = calloc(n, sizeof *made.names),
+                                .texts = calloc(n, sizeof *made.texts) };
     if (made.runs == NULL || made.names == NULL || made.texts == NULL) {
         bf_vod_runs_done(&made);
         return -ENOMEM;
@@ -109,7 +109,7 @@ int bf_vod_runs_make(struct bf_vod_runs *ret, const struct bf_session_view *v, s
         made.names[n_names] = made.texts[n_names];
         if (!goes_on(v, i, before))
             made.runs[made.n_runs++] =
-                (struct bf_export_run){.init = v->inits[s->init_index].file, .segments = &made.names[n_names]};
+                (struct bf_export_run){ .init = v->inits[s->init_index].file, .segments = &made.names[n_names] };
         made.runs[made.n_runs - 1].n_segments++;
         n_names++;
         before = s;
@@ -123,5 +123,5 @@ void bf_vod_runs_done(struct bf_vod_runs *r)
     free(r->runs);
     free(r->names);
     free(r->texts);
-    *r = (struct bf_vod_runs){0};
+    *r = (struct bf_vod_runs){ 0 };
 }

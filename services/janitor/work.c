@@ -1,5 +1,5 @@
-/* What takes long: archiving, purging and decoding pictures, on libuv's worker threads. A job has copies of all it needs
- * and descriptors of its own; the loop thread gives it away and takes it back. */
+/* What takes long: archiving, purging and decoding pictures, on libuv's worker threads. A job has copies of all it
+ * needs and descriptors of its own; the loop thread gives it away and takes it back. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,9 +20,9 @@
 struct bf_job {
     uv_work_t work;
     struct bf_janitor *janitor;
-    int (*run)(struct bf_job *job);                      /* worker thread */
+    int (*run)(struct bf_job *job);                         /* worker thread */
     void (*done)(struct bf_janitor *j, struct bf_job *job); /* loop thread */
-    struct bf_job **lane;                                /* NULL: none */
+    struct bf_job **lane;                                   /* NULL: none */
     char camera[BF_ID_SIZE];
     char id[BF_ULID_SIZE];
     int camerafd, dirfd; /* owned */
@@ -67,8 +67,10 @@ static void on_worked(uv_work_t *work, int status)
     if (!j->freed)
         job->done(j, job);
     job_free(job);
-    if (!j->draining)
+    if (!j->draining) {
         bf_janitor_run(j);
+        bf_service_report(j->service);
+    }
     bf_janitor_settle(j);
 }
 
@@ -155,13 +157,13 @@ static int prepare_archive(struct bf_janitor *j, struct bf_job *job)
     job->run = run_archive;
     job->done = archive_done;
     job->lane = &j->archiving;
-    job->archive = (struct bf_archive){.ops = j->ops,
-                                       .site = bf_service_config(j->service)->site,
-                                       .key = bf_service_key(j->service),
-                                       .reserve_bytes = j->reserve_bytes,
-                                       .now_ms = bf_unix_ms(),
-                                       .progress_percent = &job->progress,
-                                       .cancel = &job->cancel};
+    job->archive = (struct bf_archive){ .ops = j->ops,
+                                        .site = bf_service_config(j->service)->site,
+                                        .key = bf_service_key(j->service),
+                                        .reserve_bytes = j->reserve_bytes,
+                                        .now_ms = bf_unix_ms(),
+                                        .progress_percent = &job->progress,
+                                        .cancel = &job->cancel };
     return 0;
 }
 

@@ -60,7 +60,7 @@ int ctl_parse_duration(uint64_t *ret_ms, const char *text)
     static const struct {
         const char *unit;
         uint64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
     size_t digits = strspn(text, "0123456789");
     char number[20];
     if (digits == 0 || digits >= sizeof number)
@@ -163,11 +163,11 @@ static size_t fill_long_options(struct option *longs, const struct ctl_usage *u)
 {
     size_t n = 0;
     for (; n < u->n_options && n < OPTIONS_MAX; n++)
-        longs[n] = (struct option){u->options[n].name, u->options[n].argument ? required_argument : no_argument, NULL,
-                                   (int)n + 1};
-    longs[n++] = (struct option){"site-dir", required_argument, NULL, 'd'};
-    longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
-    longs[n] = (struct option){NULL, 0, NULL, 0};
+        longs[n] = (struct option){ u->options[n].name, u->options[n].argument ? required_argument : no_argument, NULL,
+                                    (int)n + 1 };
+    longs[n++] = (struct option){ "site-dir", required_argument, NULL, 'd' };
+    longs[n++] = (struct option){ "help", no_argument, NULL, 'h' };
+    longs[n] = (struct option){ NULL, 0, NULL, 0 };
     return n;
 }
 

@@ -29,21 +29,21 @@ struct ctl_list {
 };
 
 enum ctl_option_kind {
-    CTL_FLAG,     /* bool */
-    CTL_STRING,   /* const char * */
-    CTL_ID,       /* const char *, [a-z0-9-]{1,32} */
-    CTL_LIST,     /* struct ctl_list, may be given several times */
-    CTL_NUMBER,   /* uint64_t, min..max */
-    CTL_DURATION  /* uint64_t in ms: "500ms", "30s", "15m", "24h", "7d"; min..max in ms */
+    CTL_FLAG,    /* bool */
+    CTL_STRING,  /* const char * */
+    CTL_ID,      /* const char *, [a-z0-9-]{1,32} */
+    CTL_LIST,    /* struct ctl_list, may be given several times */
+    CTL_NUMBER,  /* uint64_t, min..max */
+    CTL_DURATION /* uint64_t in ms: "500ms", "30s", "15m", "24h", "7d"; min..max in ms */
 };
 
 struct ctl_option {
-    const char *name;     /* without the dashes */
+    const char *name; /* without the dashes */
     enum ctl_option_kind kind;
     void *value;          /* of the kind's type; keeps its value where the option is not given */
     const char *argument; /* how --help calls it; NULL for flags */
     const char *help;
-    uint64_t min, max;    /* numbers and durations */
+    uint64_t min, max; /* numbers and durations */
 };
 
 struct ctl_usage {

@@ -42,7 +42,7 @@ static void walk_done(struct walk *w)
 
 const char *ctl_verdict_name(enum ctl_verdict v)
 {
-    static const char *const names[] = {"authentic", "gaps", "truncated", "unknown key", "tampered"};
+    static const char *const names[] = { "authentic", "gaps", "truncated", "unknown key", "tampered" };
     return names[v];
 }
 
@@ -145,7 +145,7 @@ static int try_key(void *user, const struct bf_trusted_key *k)
 /* A key that has ended since still proves what it signed while it was valid. */
 static void check_signature(struct walk *w, const Belfry__V1__SegmentEnd *s)
 {
-    struct signature signature = {.segment = s};
+    struct signature signature = { .segment = s };
     int good = bf_trust_each(w->a->trust, w->view.ingest, BF_ROLE_INGEST, w->view.started_at_ms, try_key, &signature);
     if (good == 0 && !signature.known)
         good = bf_trust_each(w->a->trust, w->view.ingest, BF_ROLE_INGEST, w->a->now_ms, try_key, &signature);
@@ -261,8 +261,8 @@ static void check_recording_payload(struct walk *w, const Belfry__V1__Recording 
     w->a->witnessed = true;
     if (r->chain_head.len == sizeof w->link && memcmp(r->chain_head.data, w->link, sizeof w->link) == 0)
         return;
-    find(w->a, CTL_TRUNCATED, "the janitor saw another end: %" PRIu64 " segments; the journal has %" PRIu64, r->segments,
-         w->a->segments);
+    find(w->a, CTL_TRUNCATED, "the janitor saw another end: %" PRIu64 " segments; the journal has %" PRIu64,
+         r->segments, w->a->segments);
 }
 
 static int open_recording(struct walk *w, const uint8_t *data, size_t size, uint8_t **ret, size_t *ret_size,
@@ -270,7 +270,8 @@ static int open_recording(struct walk *w, const uint8_t *data, size_t size, uint
 {
     int r = bf_document_open(w->a->trust, BF_ROLE_JANITOR, RECORDING_TYPE, data, size, w->a->now_ms, ret, ret_size, e);
     if (r < 0 && w->view.ended)
-        r = bf_document_open(w->a->trust, BF_ROLE_JANITOR, RECORDING_TYPE, data, size, w->view.ended_at_ms, ret, ret_size, e);
+        r = bf_document_open(w->a->trust, BF_ROLE_JANITOR, RECORDING_TYPE, data, size, w->view.ended_at_ms, ret,
+                             ret_size, e);
     return r;
 }
 
@@ -279,7 +280,7 @@ static void check_recording(struct walk *w)
 {
     _cleanup_(bf_freep) uint8_t *data = NULL, *payload = NULL;
     size_t size, payload_size;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     int r = bf_read_file(w->dirfd, BF_RECORDING_NAME, RECORDING_MAX_BYTES, &data, &size);
     if (r == -ENOENT)
         return;
@@ -327,7 +328,7 @@ static void copy_facts(struct walk *w)
 
 int ctl_audit_session(struct ctl_audit *a, int dirfd, struct bf_error *e)
 {
-    _cleanup_(walk_done) struct walk w = {.a = a, .dirfd = dirfd, .e = e};
+    _cleanup_(walk_done) struct walk w = { .a = a, .dirfd = dirfd, .e = e };
     _cleanup_(bf_freep) uint8_t *journal = NULL;
     size_t size;
     bf_session_view_init(&w.view);

@@ -1,5 +1,5 @@
-/* Is a session on disk what ingest wrote? Walks the journal and compares it with the files: checksums, order of records,
- * hash of every segment, hash chain, signatures, and the janitor's record of a recording. */
+/* Is a session on disk what ingest wrote? Walks the journal and compares it with the files: checksums, order of
+ * records, hash of every segment, hash chain, signatures, and the janitor's record of a recording. */
 #ifndef BELFRY_CTL_AUDIT_H
 #define BELFRY_CTL_AUDIT_H
 
@@ -18,8 +18,8 @@ const char *ctl_verdict_name(enum ctl_verdict v);
 struct ctl_audit {
     /* What to check with. */
     const struct bf_trust *trust;
-    uint64_t now_ms;           /* at which the keys must be or have been valid */
-    const uint8_t *head;       /* 32 bytes: the last link as a witness saw it (event SESSION_CLOSED); NULL: none */
+    uint64_t now_ms;     /* at which the keys must be or have been valid */
+    const uint8_t *head; /* 32 bytes: the last link as a witness saw it (event SESSION_CLOSED); NULL: none */
     void (*finding)(void *user, enum ctl_verdict v, const char *text); /* every one but CTL_AUTHENTIC */
     void *user;
 
@@ -27,9 +27,10 @@ struct ctl_audit {
     enum ctl_verdict verdict;
     char camera[BF_ID_SIZE], session_id[BF_ULID_SIZE], ingest[BF_ID_SIZE];
     uint64_t started_at_ms, ended_at_ms;
-    uint64_t segments, gaps;   /* in the journal */
-    uint64_t checked, expired; /* segment files that hold; that the janitor trimmed from a session that is not recorded */
-    uint64_t bytes;            /* of the checked ones */
+    uint64_t segments, gaps; /* in the journal */
+    uint64_t checked,
+        expired;    /* segment files that hold; that the janitor trimmed from a session that is not recorded */
+    uint64_t bytes; /* of the checked ones */
     bool ended, is_recording, witnessed; /* witnessed: somebody signed or saw where it ends */
 };
 

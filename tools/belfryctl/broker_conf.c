@@ -32,6 +32,7 @@ void ctl_broker_conf_print(FILE *f, const struct ctl_broker_conf *c)
           "log_type error\n"
           "log_type warning\n"
           "log_type notice\n"
+          "log_type information\n"
           "log_timestamp_format %Y-%m-%dT%H:%M:%S\n",
           f);
 }

@@ -10,7 +10,7 @@ struct ctl_broker_conf {
     const char *dir;     /* absolute path of the directory with ca.crt, broker.crt, broker.key and acl */
     const char *address; /* to listen on; NULL: every address */
     uint16_t port;
-    const char *user;    /* account that owns the files; mosquitto changes to it when started by root */
+    const char *user; /* account that owns the files; mosquitto changes to it when started by root */
 };
 
 void ctl_broker_conf_print(FILE *f, const struct ctl_broker_conf *c);

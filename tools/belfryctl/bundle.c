@@ -59,8 +59,8 @@ int ctl_bundle_open(ctl_bundle **ret, const void *envelope, size_t size,
     return 0;
 }
 
-int ctl_bundle_sign(ctl_bundle *b, const struct bf_key *root, uint64_t now_ms, uint8_t **ret_envelope,
-                    size_t *ret_size, struct bf_error *e)
+int ctl_bundle_sign(ctl_bundle *b, const struct bf_key *root, uint64_t now_ms, uint8_t **ret_envelope, size_t *ret_size,
+                    struct bf_error *e)
 {
     b->version++;
     b->issued_at_ms = now_ms;
@@ -97,8 +97,8 @@ static Belfry__V1__TrustedKey *new_key(const char *node, enum bf_role role, cons
     return key;
 }
 
-int ctl_bundle_add(ctl_bundle *b, const char *node, enum bf_role role, const uint8_t public_key[static BF_PUBLIC_KEY_SIZE],
-                   uint64_t not_before_ms)
+int ctl_bundle_add(ctl_bundle *b, const char *node, enum bf_role role,
+                   const uint8_t public_key[static BF_PUBLIC_KEY_SIZE], uint64_t not_before_ms)
 {
     if (b->n_keys >= KEYS_MAX)
         return -ENOSPC;
@@ -135,7 +135,7 @@ static int revoke_key(ctl_bundle *b, size_t index)
         return -ENOMEM;
     b->revoked = revoked;
     ProtobufCBinaryData *id = &revoked[b->n_revoked];
-    *id = (ProtobufCBinaryData){.len = BF_KEYID_SIZE, .data = malloc(BF_KEYID_SIZE)};
+    *id = (ProtobufCBinaryData){ .len = BF_KEYID_SIZE, .data = malloc(BF_KEYID_SIZE) };
     if (id->data == NULL)
         return -ENOMEM;
 
@@ -187,7 +187,7 @@ int ctl_bundle_nodes(const ctl_bundle *b, uint64_t unix_ms, struct ctl_node **re
         for (size_t j = 0; j < n && !listed; j++)
             listed = strcmp(nodes[j].id, key->node) == 0;
         if (!listed)
-            nodes[n++] = (struct ctl_node){.id = key->node, .role = (enum bf_role)key->roles[0]};
+            nodes[n++] = (struct ctl_node){ .id = key->node, .role = (enum bf_role)key->roles[0] };
     }
     *ret = nodes;
     *ret_n = n;

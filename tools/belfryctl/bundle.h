@@ -27,12 +27,12 @@ BF_DEFINE_CLEANUP(ctl_bundle, ctl_bundle_free)
 int ctl_bundle_open(ctl_bundle **ret, const void *envelope, size_t size,
                     const uint8_t root_public_key[static BF_PUBLIC_KEY_SIZE], struct bf_error *e);
 /* Version + 1, issued now, signed; *ret_envelope is malloc'd. */
-int ctl_bundle_sign(ctl_bundle *b, const struct bf_key *root, uint64_t now_ms, uint8_t **ret_envelope,
-                    size_t *ret_size, struct bf_error *e);
+int ctl_bundle_sign(ctl_bundle *b, const struct bf_key *root, uint64_t now_ms, uint8_t **ret_envelope, size_t *ret_size,
+                    struct bf_error *e);
 
 /* -ENOSPC beyond 256 keys. */
-int ctl_bundle_add(ctl_bundle *b, const char *node, enum bf_role role, const uint8_t public_key[static BF_PUBLIC_KEY_SIZE],
-                   uint64_t not_before_ms);
+int ctl_bundle_add(ctl_bundle *b, const char *node, enum bf_role role,
+                   const uint8_t public_key[static BF_PUBLIC_KEY_SIZE], uint64_t not_before_ms);
 /* Ends the validity of the node's keys at `not_after_ms`, those that end earlier aside. Returns how many it touched. */
 size_t ctl_bundle_retire(ctl_bundle *b, const char *node, uint64_t not_after_ms);
 /* Puts every key of the node on the revoked list and takes it off the keys. Returns how many, or -ENOMEM. */

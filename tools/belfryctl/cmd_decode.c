@@ -18,9 +18,9 @@
 BF_DEFINE_CLEANUP(struct bf_dsse, bf_dsse_free)
 
 struct decode {
-    struct ctl_site *site;  /* NULL: nothing to check with */
+    struct ctl_site *site;   /* NULL: nothing to check with */
     struct bf_error no_site; /* why */
-    const char *topic;      /* --topic */
+    const char *topic;       /* --topic */
     bool json;
     unsigned failed;
 };
@@ -31,8 +31,8 @@ static const struct document {
     const ProtobufCMessageDescriptor *descriptor;
     enum bf_role signer; /* BF_ROLE_NONE: the root key */
 } documents[] = {
-    {CTL_BUNDLE_TYPE, &belfry__v1__trust_bundle__descriptor, BF_ROLE_NONE},
-    {"application/vnd.belfry.recording.v1+protobuf", &belfry__v1__recording__descriptor, BF_ROLE_JANITOR},
+    { CTL_BUNDLE_TYPE, &belfry__v1__trust_bundle__descriptor, BF_ROLE_NONE },
+    { "application/vnd.belfry.recording.v1+protobuf", &belfry__v1__recording__descriptor, BF_ROLE_JANITOR },
 };
 
 /* One envelope on its way through: what it is and what became of the check. */
@@ -60,7 +60,8 @@ static void check_document(const struct decode *d, const struct document *docume
     int r;
     if (document->signer == BF_ROLE_NONE)
         r = bf_dsse_verify(dsse, d->site->root_public) < 0
-                ? bf_fail(&ret->why, -EBADMSG, "not signed by this site's root key") : 0;
+                ? bf_fail(&ret->why, -EBADMSG, "not signed by this site's root key")
+                : 0;
     else
         r = bf_document_open(d->site->trust, document->signer, document->payload_type, data, size, bf_unix_ms(),
                              &payload, &payload_size, &ret->why);
@@ -69,15 +70,14 @@ static void check_document(const struct decode *d, const struct document *docume
 
 static void check_message(const struct decode *d, const uint8_t *data, size_t size, struct decoded *ret)
 {
-    struct bf_verifier verifier = {.site = d->site->config->site, .trust = d->site->trust};
+    struct bf_verifier verifier = { .site = d->site->config->site, .trust = d->site->trust };
     struct bf_incoming incoming;
     if (ret->topic == NULL) {
         const Belfry__V1__Header *header = *bf_message_header(ret->message);
         ret->topic = header != NULL ? header->topic : "";
     }
     /* A message from a file is old by nature: its age says nothing, hence no synchronised clock. */
-    enum bf_refusal verdict =
-        bf_verify(&verifier, ret->topic, data, size, bf_unix_ms(), false, &incoming, &ret->why);
+    enum bf_refusal verdict = bf_verify(&verifier, ret->topic, data, size, bf_unix_ms(), false, &incoming, &ret->why);
     if (verdict == BF_OK || verdict == BF_DUPLICATE)
         bf_incoming_done(&incoming);
     ret->verdict = bf_refusal_name(verdict);
@@ -117,12 +117,12 @@ static bool holds(const struct decoded *decoded)
 
 static void print_json(const struct decoded *decoded)
 {
-    const struct ctl_json_line l = {.topic = decoded->topic,
-                                    .payload_type = decoded->type,
-                                    .verdict = decoded->verdict,
-                                    .verified = holds(decoded),
-                                    .reason = decoded->why.text,
-                                    .message = decoded->message};
+    const struct ctl_json_line l = { .topic = decoded->topic,
+                                     .payload_type = decoded->type,
+                                     .verdict = decoded->verdict,
+                                     .verified = holds(decoded),
+                                     .reason = decoded->why.text,
+                                     .message = decoded->message };
     _cleanup_(json_decrefp) json_t *line = ctl_json_line(&l);
     if (line == NULL)
         return;
@@ -158,7 +158,7 @@ static int open_envelope(struct bf_dsse **ret, const uint8_t *data, size_t *size
 static void on_message(void *user, const char *topic, const uint8_t *data, size_t size)
 {
     struct decode *d = user;
-    struct decoded decoded = {.topic = topic != NULL ? topic : d->topic};
+    struct decoded decoded = { .topic = topic != NULL ? topic : d->topic };
     _cleanup_(bf_dsse_freep) struct bf_dsse *dsse = NULL;
     int r = open_envelope(&dsse, data, &size);
     if (r < 0) {
@@ -183,7 +183,8 @@ static void on_bad_line(void *user, size_t line)
 {
     struct decode *d = user;
     d->failed++;
-    ctl_complain("line %zu is neither hex digits nor a topic and hex digits (mosquitto_sub -F %%x or -F '%%t %%x')", line);
+    ctl_complain("line %zu is neither hex digits nor a topic and hex digits (mosquitto_sub -F %%x or -F '%%t %%x')",
+                 line);
 }
 
 static int decode_input(struct decode *d, const char *path)
@@ -207,19 +208,23 @@ static int decode_input(struct decode *d, const char *path)
 
 int ctl_cmd_decode(struct ctl *ctl, int argc, char **argv)
 {
-    struct decode d = {0};
+    struct decode d = { 0 };
     const struct ctl_option options[] = {
-        {"json", CTL_FLAG, &d.json, NULL, "one JSON object a line, with everything in it", 0, 0},
-        {"topic", CTL_STRING, &d.topic, "TOPIC", "topic that it came on (default: the one it was signed for)", 0, 0},
+        { "json", CTL_FLAG, &d.json, NULL, "one JSON object a line, with everything in it", 0, 0 },
+        { "topic", CTL_STRING, &d.topic, "TOPIC", "topic that it came on (default: the one it was signed for)", 0, 0 },
     };
     const struct ctl_usage usage = {
         "decode [OPTION]... [FILE|-]",
-        "Prints signed messages and says whether they hold: signature, key, topic and ranges, where a site is at hand;\n"
-        "not their age. Reads one envelope, a trust bundle or a recording, or lines of hex digits:\n\n"
+        "Prints signed messages and says whether they hold: signature, key, topic and ranges, where a site is at\n"
+        "hand; not their age. Reads one envelope, a trust bundle or a recording, or lines of hex digits:\n\n"
         "  mosquitto_sub ... -F '%t %x' | belfryctl decode\n"
         "  mosquitto_sub ... -C 1 -N | belfryctl decode --json\n\n"
         "Exit status: 0 everything holds, or there was no site to check with; 1 something does not.\n",
-        options, BF_COUNT_OF(options), 0, 1};
+        options,
+        BF_COUNT_OF(options),
+        0,
+        1
+    };
     int word = ctl_parse(ctl, &usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);

@@ -17,7 +17,8 @@
 #include "belfryctl/site_yaml.h"
 #include "belfryctl/text.h"
 
-/* Stands in the directory while init works, so that an interrupted one can be told from a site without its belfry.yml. */
+/* Stands in the directory while init works, so that an interrupted one can be told from a site without its
+ * belfry.yml. */
 #define UNFINISHED_NAME ".init-unfinished"
 #define DAY_MS 86400000ull
 #define NODES_MAX (CTL_LIST_MAX + 4)
@@ -54,7 +55,7 @@ static int add_node(struct init *init, const char *id, enum bf_role role, struct
     for (size_t i = 0; i < init->n_nodes; i++)
         if (strcmp(init->nodes[i].id, id) == 0)
             return bf_fail(e, -EINVAL, "--camera %s: another node of this site has that id", id);
-    init->nodes[init->n_nodes++] = (struct ctl_node){.id = id, .role = role};
+    init->nodes[init->n_nodes++] = (struct ctl_node){ .id = id, .role = role };
     return 0;
 }
 
@@ -194,14 +195,15 @@ static int make_trust(struct init *init, struct bf_error *e)
 
 static int make_broker_certificate(struct init *init, struct bf_error *e)
 {
-    const char *names[CTL_LIST_MAX + 4] = {"127.0.0.1", "::1", "localhost", "broker"};
+    const char *names[CTL_LIST_MAX + 4] = { "127.0.0.1", "::1", "localhost", "broker" };
     size_t n = 4;
     for (size_t i = 0; i < init->broker_names.n; i++)
         names[n++] = init->broker_names.item[i];
 
     struct ctl_certificate_request request = {
-        .common_name = "broker", .names = names, .n_names = n, .valid_days = init->issuer.valid_days};
-    _cleanup_(ctl_certificate_done) struct ctl_certificate made = {0};
+        .common_name = "broker", .names = names, .n_names = n, .valid_days = init->issuer.valid_days
+    };
+    _cleanup_(ctl_certificate_done) struct ctl_certificate made = { 0 };
     int r = ctl_ca_issue(&init->issuer.ca, &request, &made, e);
     if (r == 0)
         r = ctl_write(init->brokerfd, "broker.key", made.key_pem, strlen(made.key_pem), 0600, e);
@@ -213,15 +215,15 @@ static int make_broker_certificate(struct init *init, struct bf_error *e)
 static int write_broker_conf(struct init *init, struct bf_error *e)
 {
     _cleanup_(bf_freep) char *dir = ctl_path_in(init->path, CTL_BROKER_DIR);
-    _cleanup_(ctl_text_done) struct ctl_text text = {0};
+    _cleanup_(ctl_text_done) struct ctl_text text = { 0 };
     const struct passwd *account = getpwuid(geteuid());
     if (dir == NULL || ctl_text_begin(&text) < 0)
         return -ENOMEM;
 
-    struct ctl_broker_conf conf = {.dir = dir,
-                                   .address = init->broker_names.n > 0 ? NULL : "127.0.0.1",
-                                   .port = (uint16_t)init->broker_port,
-                                   .user = account != NULL ? account->pw_name : "mosquitto"};
+    struct ctl_broker_conf conf = { .dir = dir,
+                                    .address = init->broker_names.n > 0 ? NULL : "127.0.0.1",
+                                    .port = (uint16_t)init->broker_port,
+                                    .user = account != NULL ? account->pw_name : "mosquitto" };
     ctl_broker_conf_print(text.f, &conf);
     int r = ctl_text_end(&text);
     return r < 0 ? r : ctl_write(init->brokerfd, "mosquitto.conf", text.data, text.size, 0600, e);
@@ -240,15 +242,15 @@ static int make_broker(struct init *init, struct bf_error *e)
 
 static int write_config(struct init *init, struct bf_error *e)
 {
-    _cleanup_(ctl_text_done) struct ctl_text text = {0};
+    _cleanup_(ctl_text_done) struct ctl_text text = { 0 };
     if (ctl_text_begin(&text) < 0)
         return -ENOMEM;
-    struct ctl_site_yaml yaml = {.site = init->site,
-                                 .broker_host = init->broker_names.n > 0 ? init->broker_names.item[0] : "127.0.0.1",
-                                 .broker_port = (uint16_t)init->broker_port,
-                                 .listen = init->listen,
-                                 .cameras = init->cameras,
-                                 .n_cameras = init->n_cameras};
+    struct ctl_site_yaml yaml = { .site = init->site,
+                                  .broker_host = init->broker_names.n > 0 ? init->broker_names.item[0] : "127.0.0.1",
+                                  .broker_port = (uint16_t)init->broker_port,
+                                  .listen = init->listen,
+                                  .cameras = init->cameras,
+                                  .n_cameras = init->n_cameras };
     ctl_site_yaml_print(text.f, &yaml);
     int r = ctl_text_end(&text);
     return r < 0 ? r : ctl_write(init->dirfd, CTL_CONFIG_NAME, text.data, text.size, 0644, e);
@@ -278,7 +280,8 @@ static void print_next_steps(const struct init *init)
            init->valid_days);
     printf("  broker    mosquitto -c %s/" CTL_BROKER_DIR "/mosquitto.conf\n", init->path);
     printf("  services  belfry-gateway --config %s/" CTL_CONFIG_NAME " (and belfry-ingest, belfry-janitor,"
-           " belfry-camera)\n", init->path);
+           " belfry-camera)\n",
+           init->path);
     printf("  other hosts get theirs by belfryctl --site-dir %s node export ID --to DIR\n", init->path);
     printf("  then take %s/" CTL_ROOT_DIR " offline: only node add, rotate and revoke need it\n", init->path);
 }
@@ -302,19 +305,26 @@ static int run(struct init *init, struct bf_error *e)
 
 int ctl_cmd_init(struct ctl *ctl, int argc, char **argv)
 {
-    _cleanup_(init_done) struct init init = {.listen = "127.0.0.1:8080", .broker_port = 8883, .valid_days = 3650,
-                                             .dirfd = -1, .keysfd = -1, .brokerfd = -1};
+    _cleanup_(init_done) struct init init = {
+        .listen = "127.0.0.1:8080", .broker_port = 8883, .valid_days = 3650, .dirfd = -1, .keysfd = -1, .brokerfd = -1
+    };
     const struct ctl_option options[] = {
-        {"dir", CTL_STRING, &init.dir, "DIR", "where to make it (default: the site directory)", 0, 0},
-        {"site", CTL_ID, &init.site, "NAME", "name of the site, [a-z0-9-]{1,32}", 0, 0},
-        {"camera", CTL_LIST, &init.camera_args, "ID[:SOURCE]", "test-pattern (default), file:PATH or libcamera[:SENSOR]"
-         "; again for more (default: camera-1)", 0, 0},
-        {"listen", CTL_STRING, &init.listen, "ADDR:PORT", "of the gateway's HTTP server (default 127.0.0.1:8080)", 0, 0},
-        {"broker-port", CTL_NUMBER, &init.broker_port, "N", "TLS port of the broker (default 8883)", 1, 65535},
-        {"broker-name", CTL_LIST, &init.broker_names, "HOST", "name or address of the broker's host; the first is what"
-         " nodes connect to, and the broker then listens on every address", 0, 0},
-        {"valid-days", CTL_NUMBER, &init.valid_days, "N", "of trust bundle and certificates (default 3650)", 1, 36500},
-        {"if-missing", CTL_FLAG, &init.if_missing, NULL, "exit 0 and change nothing where a site is already", 0, 0},
+        { "dir", CTL_STRING, &init.dir, "DIR", "where to make it (default: the site directory)", 0, 0 },
+        { "site", CTL_ID, &init.site, "NAME", "name of the site, [a-z0-9-]{1,32}", 0, 0 },
+        { "camera", CTL_LIST, &init.camera_args, "ID[:SOURCE]",
+          "test-pattern (default), file:PATH or libcamera[:SENSOR]"
+          "; again for more (default: camera-1)",
+          0, 0 },
+        { "listen", CTL_STRING, &init.listen, "ADDR:PORT", "of the gateway's HTTP server (default 127.0.0.1:8080)", 0,
+          0 },
+        { "broker-port", CTL_NUMBER, &init.broker_port, "N", "TLS port of the broker (default 8883)", 1, 65535 },
+        { "broker-name", CTL_LIST, &init.broker_names, "HOST",
+          "name or address of the broker's host; the first is what"
+          " nodes connect to, and the broker then listens on every address",
+          0, 0 },
+        { "valid-days", CTL_NUMBER, &init.valid_days, "N", "of trust bundle and certificates (default 3650)", 1,
+          36500 },
+        { "if-missing", CTL_FLAG, &init.if_missing, NULL, "exit 0 and change nothing where a site is already", 0, 0 },
     };
     const struct ctl_usage usage = {
         "init --dir DIR --site NAME [OPTION]...",
@@ -322,14 +332,18 @@ int ctl_cmd_init(struct ctl *ctl, int argc, char **argv)
         "camera, the signed trust bundle, the broker's certificate, configuration and access list, and belfry.yml.\n"
         "An interrupted init is finished by running it again.\n\n"
         "  belfryctl init --dir /srv/belfry --site home --camera front:libcamera --camera yard:file:/srv/yard.mp4\n",
-        options, BF_COUNT_OF(options), 0, 0};
+        options,
+        BF_COUNT_OF(options),
+        0,
+        0
+    };
     int r = ctl_parse(ctl, &usage, argc, argv);
     if (r < 0)
         return ctl_parse_exit(r);
     if (init.dir == NULL)
         init.dir = ctl->site_dir;
 
-    struct bf_error e = {"out of memory"};
+    struct bf_error e = { "out of memory" };
     r = run(&init, &e);
     if (r == 1)
         printf("%s is a site already; left as it is\n", init.path);

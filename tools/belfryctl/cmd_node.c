@@ -92,14 +92,18 @@ static int cmd_add(struct ctl *ctl, int argc, char **argv)
     const char *role_name = NULL;
     uint64_t valid_days = 3650;
     const struct ctl_option options[] = {
-        {"role", CTL_ID, &role_name, "ROLE", "camera, ingest, gateway, janitor or operator", 0, 0},
-        {"valid-days", CTL_NUMBER, &valid_days, "N", "of its client certificate (default 3650)", 1, 36500},
+        { "role", CTL_ID, &role_name, "ROLE", "camera, ingest, gateway, janitor or operator", 0, 0 },
+        { "valid-days", CTL_NUMBER, &valid_days, "N", "of its client certificate (default 3650)", 1, 36500 },
     };
     const struct ctl_usage usage = {
         "node add ID --role ROLE [OPTION]...",
         "Gives a new node a signing key and a client certificate, and puts it on the trust bundle and the broker's\n"
         "access list. A second operator lets two belfryctl talk to the broker at the same time.\n",
-        options, BF_COUNT_OF(options), 1, 1};
+        options,
+        BF_COUNT_OF(options),
+        1,
+        1
+    };
     int word = ctl_parse(ctl, &usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
@@ -111,8 +115,8 @@ static int cmd_add(struct ctl *ctl, int argc, char **argv)
     if (ctl_check_id("node", argv[word]) < 0)
         return CTL_USAGE;
 
-    struct bf_error e = {"out of memory"};
-    _cleanup_(change_done) struct change change = {0};
+    struct bf_error e = { "out of memory" };
+    _cleanup_(change_done) struct change change = { 0 };
     int r = change_begin(&change, ctl, valid_days, &e);
     if (r == 0)
         r = add_node(&change, argv[word], role, &e);
@@ -146,22 +150,28 @@ static int cmd_rotate(struct ctl *ctl, int argc, char **argv)
 {
     uint64_t overlap_ms = DAY_MS, valid_days = 3650;
     const struct ctl_option options[] = {
-        {"overlap", CTL_DURATION, &overlap_ms, "TIME", "how long the old key stays valid (default 24h)", 0, 366 * DAY_MS},
-        {"valid-days", CTL_NUMBER, &valid_days, "N", "of its client certificate (default 3650)", 1, 36500},
+        { "overlap", CTL_DURATION, &overlap_ms, "TIME", "how long the old key stays valid (default 24h)", 0,
+          366 * DAY_MS },
+        { "valid-days", CTL_NUMBER, &valid_days, "N", "of its client certificate (default 3650)", 1, 36500 },
     };
-    const struct ctl_usage usage = {"node rotate ID [OPTION]...",
-                                    "Gives a node a new signing key and client certificate. Old and new key are both\n"
-                                    "valid for the overlap: within it, bring the new trust bundle to every host, then\n"
-                                    "the new key to the node's host (node export), and restart the node.\n",
-                                    options, BF_COUNT_OF(options), 1, 1};
+    const struct ctl_usage usage = {
+        "node rotate ID [OPTION]...",
+        "Gives a node a new signing key and client certificate. Old and new key are both\n"
+        "valid for the overlap: within it, bring the new trust bundle to every host, then\n"
+        "the new key to the node's host (node export), and restart the node.\n",
+        options,
+        BF_COUNT_OF(options),
+        1,
+        1
+    };
     int word = ctl_parse(ctl, &usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
     if (ctl_check_id("node", argv[word]) < 0)
         return CTL_USAGE;
 
-    struct bf_error e = {"out of memory"};
-    _cleanup_(change_done) struct change change = {0};
+    struct bf_error e = { "out of memory" };
+    _cleanup_(change_done) struct change change = { 0 };
     int r = change_begin(&change, ctl, valid_days, &e);
     if (r == 0)
         r = rotate_node(&change, argv[word], overlap_ms, &e);
@@ -194,19 +204,24 @@ static int revoke_node(struct change *c, const char *node, struct bf_error *e)
 
 static int cmd_revoke(struct ctl *ctl, int argc, char **argv)
 {
-    const struct ctl_usage usage = {"node revoke ID",
-                                    "Puts every key of a node on the revoked list for ever, takes it off the broker's\n"
-                                    "access list and deletes its key files here. Recordings that it signed before can\n"
-                                    "no longer be proven: verify reports an unknown key.\n",
-                                    NULL, 0, 1, 1};
+    const struct ctl_usage usage = {
+        "node revoke ID",
+        "Puts every key of a node on the revoked list for ever, takes it off the broker's\n"
+        "access list and deletes its key files here. Recordings that it signed before can\n"
+        "no longer be proven: verify reports an unknown key.\n",
+        NULL,
+        0,
+        1,
+        1
+    };
     int word = ctl_parse(ctl, &usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
     if (ctl_check_id("node", argv[word]) < 0)
         return CTL_USAGE;
 
-    struct bf_error e = {"out of memory"};
-    _cleanup_(change_done) struct change change = {0};
+    struct bf_error e = { "out of memory" };
+    _cleanup_(change_done) struct change change = { 0 };
     int r = change_begin(&change, ctl, 3650, &e);
     if (r == 0)
         r = revoke_node(&change, argv[word], &e);
@@ -219,11 +234,11 @@ static int cmd_revoke(struct ctl *ctl, int argc, char **argv)
 }
 
 static const struct ctl_command commands[] = {
-    {"add", "give a new node keys, and put it on the trust bundle", cmd_add},
-    {"rotate", "give a node a new key; the old one stays valid for a while", cmd_rotate},
-    {"revoke", "refuse every key of a node from now on", cmd_revoke},
-    {"list", "print the keys of the trust bundle", ctl_cmd_node_list},
-    {"export", "copy what one node's host needs", ctl_cmd_node_export},
+    { "add", "give a new node keys, and put it on the trust bundle", cmd_add },
+    { "rotate", "give a node a new key; the old one stays valid for a while", cmd_rotate },
+    { "revoke", "refuse every key of a node from now on", cmd_revoke },
+    { "list", "print the keys of the trust bundle", ctl_cmd_node_list },
+    { "export", "copy what one node's host needs", ctl_cmd_node_export },
 };
 
 int ctl_cmd_node(struct ctl *ctl, int argc, char **argv)

@@ -52,12 +52,12 @@ static void print_key(const struct ctl_site *s, const Belfry__V1__TrustedKey *ke
 
 int ctl_cmd_node_list(struct ctl *ctl, int argc, char **argv)
 {
-    const struct ctl_usage usage = {"node list", "Prints the keys of the trust bundle.\n", NULL, 0, 0, 0};
+    const struct ctl_usage usage = { "node list", "Prints the keys of the trust bundle.\n", NULL, 0, 0, 0 };
     int word = ctl_parse(ctl, &usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
 
-    struct bf_error e = {"out of memory"};
+    struct bf_error e = { "out of memory" };
     _cleanup_(ctl_site_freep) struct ctl_site *s = NULL;
     int r = ctl_site_open(&s, ctl->site_dir, &e);
     if (r < 0)
@@ -89,7 +89,7 @@ static int copy_file(const struct ctl_site *s, const char *name, int to, struct 
 
 static int export_node(const struct ctl_site *s, const char *node, const char *to, struct bf_error *e)
 {
-    static const char *const common[] = {CTL_CA_NAME, CTL_ROOT_PUBLIC_NAME, CTL_BUNDLE_NAME};
+    static const char *const common[] = { CTL_CA_NAME, CTL_ROOT_PUBLIC_NAME, CTL_BUNDLE_NAME };
     if (ctl_bundle_role_of(s->bundle, node, bf_unix_ms()) == BF_ROLE_NONE)
         return bf_fail(e, -ENOENT, "%s has no valid key here; belfryctl node list shows who has, node add adds", node);
     _cleanup_(bf_closep) int dirfd = bf_open_dir(AT_FDCWD, to, 1, 0700);
@@ -110,12 +110,16 @@ static int export_node(const struct ctl_site *s, const char *node, const char *t
 int ctl_cmd_node_export(struct ctl *ctl, int argc, char **argv)
 {
     const char *to = NULL;
-    const struct ctl_option options[] = {{"to", CTL_STRING, &to, "DIR", "where to put them; made 0700", 0, 0}};
+    const struct ctl_option options[] = { { "to", CTL_STRING, &to, "DIR", "where to put them; made 0700", 0, 0 } };
     const struct ctl_usage usage = {
         "node export ID --to DIR",
         "Copies what one node's host needs and nothing else: its keys and certificate, ca.crt, root.pub and\n"
         "trust.bundle, all 0600. Bring DIR to that host as keys.dir of its belfry.yml, over a safe way.\n",
-        options, BF_COUNT_OF(options), 1, 1};
+        options,
+        BF_COUNT_OF(options),
+        1,
+        1
+    };
     int word = ctl_parse(ctl, &usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
@@ -126,12 +130,13 @@ int ctl_cmd_node_export(struct ctl *ctl, int argc, char **argv)
     if (ctl_check_id("node", argv[word]) < 0)
         return CTL_USAGE;
 
-    struct bf_error e = {"out of memory"};
+    struct bf_error e = { "out of memory" };
     _cleanup_(ctl_site_freep) struct ctl_site *s = NULL;
     int r = ctl_site_open(&s, ctl->site_dir, &e);
     if (r == 0)
         r = export_node(s, argv[word], to, &e);
     if (r == 0)
-        printf("keys of %s are in %s; next: copy it to that host as keys.dir of its " CTL_CONFIG_NAME "\n", argv[word], to);
+        printf("keys of %s are in %s; next: copy it to that host as keys.dir of its " CTL_CONFIG_NAME "\n", argv[word],
+               to);
     return ctl_finish(r, &e);
 }

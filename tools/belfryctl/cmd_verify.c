@@ -13,7 +13,7 @@
 #include "belfryctl/site.h"
 
 /* In the order of enum ctl_verdict. */
-static const int exit_statuses[] = {0, 2, 3, 5, 4};
+static const int exit_statuses[] = { 0, 2, 3, 5, 4 };
 
 static void print_finding(void *user, enum ctl_verdict v, const char *text)
 {
@@ -25,7 +25,8 @@ static void print_facts(const struct ctl_audit *a)
 {
     char from[25], to[25];
     printf("session %s of camera %s, written by %s\n", a->session_id, a->camera, a->ingest);
-    printf("from %s to %s\n", bf_rfc3339(from, a->started_at_ms), a->ended ? bf_rfc3339(to, a->ended_at_ms) : "(no end)");
+    printf("from %s to %s\n", bf_rfc3339(from, a->started_at_ms),
+           a->ended ? bf_rfc3339(to, a->ended_at_ms) : "(no end)");
     printf("%" PRIu64 " of %" PRIu64 " segments hold, %" PRIu64 " bytes", a->checked, a->segments, a->bytes);
     if (a->expired > 0)
         printf("; %" PRIu64 " left the live window and were trimmed", a->expired);
@@ -58,15 +59,19 @@ static int verify(struct ctl_audit *a, const char *path, struct bf_error *e)
 int ctl_cmd_verify(struct ctl *ctl, int argc, char **argv)
 {
     const char *head_hex = NULL;
-    const struct ctl_option options[] = {
-        {"head", CTL_STRING, &head_hex, "HEX", "the last link as a witness saw it: chain_head of SESSION_CLOSED", 0, 0}};
+    const struct ctl_option options[] = { { "head", CTL_STRING, &head_hex, "HEX",
+                                            "the last link as a witness saw it: chain_head of SESSION_CLOSED", 0, 0 } };
     const struct ctl_usage usage = {
         "verify DIR [OPTION]...",
         "Proves that a session's directory is what ingest wrote: checksums and order of the journal, the hash of every\n"
         "segment, the hash chain, ingest's signatures, the janitor's signed record. Names the segment that is not.\n\n"
         "Exit status: 0 authentic, 2 authentic with gaps, 3 truncated (or still running), 4 tampered, 5 signed by an\n"
         "unknown key, 1 no verdict, 78 site.\n",
-        options, BF_COUNT_OF(options), 1, 1};
+        options,
+        BF_COUNT_OF(options),
+        1,
+        1
+    };
     int word = ctl_parse(ctl, &usage, argc, argv);
     uint8_t head[32];
     if (word < 0)
@@ -74,14 +79,15 @@ int ctl_cmd_verify(struct ctl *ctl, int argc, char **argv)
     if (head_hex != NULL && parse_head(head, head_hex) < 0)
         return CTL_USAGE;
 
-    struct bf_error e = {"out of memory"};
+    struct bf_error e = { "out of memory" };
     _cleanup_(ctl_site_freep) struct ctl_site *site = NULL;
     if (ctl_site_open(&site, ctl->site_dir, &e) < 0) {
         ctl_complain("%s", e.text);
         return CTL_CONFIG;
     }
     struct ctl_audit audit = {
-        .trust = site->trust, .now_ms = bf_unix_ms(), .head = head_hex ? head : NULL, .finding = print_finding};
+        .trust = site->trust, .now_ms = bf_unix_ms(), .head = head_hex ? head : NULL, .finding = print_finding
+    };
     if (verify(&audit, argv[word], &e) < 0) {
         ctl_complain("%s", e.text);
         return CTL_FAILED;

@@ -43,7 +43,8 @@ struct watch {
 static int add_filter(struct watch *w, const char *topic, struct bf_error *e)
 {
     if (w->n_filters == FILTERS_MAX)
-        return bf_fail(e, -E2BIG, "more than %d topics; choose with --topic, as in --topic camera/front/state", FILTERS_MAX);
+        return bf_fail(e, -E2BIG, "more than %d topics; choose with --topic, as in --topic camera/front/state",
+                       FILTERS_MAX);
     snprintf(w->filters[w->n_filters], BF_TOPIC_SIZE, "%s", topic);
     w->filter_list[w->n_filters] = w->filters[w->n_filters];
     w->n_filters++;
@@ -54,7 +55,7 @@ static int add_filter(struct watch *w, const char *topic, struct bf_error *e)
 static int add_every_topic(struct watch *w, struct bf_error *e)
 {
     _cleanup_(bf_freep) struct ctl_node *nodes = NULL;
-    const struct ctl_node self = {.id = w->o->node, .role = BF_ROLE_OPERATOR};
+    const struct ctl_node self = { .id = w->o->node, .role = BF_ROLE_OPERATOR };
     size_t n;
     int r = ctl_bundle_nodes(w->o->site->bundle, bf_unix_ms(), &nodes, &n);
     for (size_t i = 0; r == 0 && i < n; i++) {
@@ -74,9 +75,8 @@ static int add_every_topic(struct watch *w, struct bf_error *e)
 static int add_topic_arg(struct watch *w, const char *arg, struct bf_error *e)
 {
     struct bf_topic parsed;
-    _cleanup_(bf_freep) char *topic = strncmp(arg, "belfry/", 7) == 0
-                                          ? strdup(arg)
-                                          : ctl_format("belfry/v1/%s/%s", w->o->site->config->site, arg);
+    _cleanup_(bf_freep) char *topic =
+        strncmp(arg, "belfry/", 7) == 0 ? strdup(arg) : ctl_format("belfry/v1/%s/%s", w->o->site->config->site, arg);
     if (topic == NULL)
         return -ENOMEM;
     if (bf_topic_parse(&parsed, topic) < 0)
@@ -106,12 +106,12 @@ static void print_json(const char *topic, const uint8_t *payload, size_t size, e
     if (m == NULL && bf_dsse_open(&dsse, payload, size) < 0)
         dsse = NULL;
 
-    const struct ctl_json_line l = {.topic = topic,
-                                    .payload_type = m != NULL ? m->row->payload_type : claimed_type(dsse),
-                                    .verdict = bf_refusal_name(verdict),
-                                    .verified = m != NULL,
-                                    .reason = m != NULL ? "" : e->text,
-                                    .message = m != NULL ? m->message : NULL};
+    const struct ctl_json_line l = { .topic = topic,
+                                     .payload_type = m != NULL ? m->row->payload_type : claimed_type(dsse),
+                                     .verdict = bf_refusal_name(verdict),
+                                     .verified = m != NULL,
+                                     .reason = m != NULL ? "" : e->text,
+                                     .message = m != NULL ? m->message : NULL };
     _cleanup_(json_decrefp) json_t *line = ctl_json_line(&l);
     if (line == NULL)
         return;
@@ -169,7 +169,7 @@ static void on_message(void *user, const char *topic, const uint8_t *payload, si
 {
     struct watch *w = user;
     struct bf_incoming m;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     if (w->closing)
         return;
     enum bf_refusal verdict = bf_verify(&w->verifier, topic, payload, size, bf_unix_ms(), bf_clock_synced(), &m, &e);
@@ -210,8 +210,9 @@ static void begin_signals(struct watch *w)
 
 static int watch_loop(struct watch *w, struct bf_error *e)
 {
-    static const struct bf_mqtt_events events = {
-        .connected = on_connected, .disconnected = on_disconnected, .message = on_message};
+    static const struct bf_mqtt_events events = { .connected = on_connected,
+                                                  .disconnected = on_disconnected,
+                                                  .message = on_message };
     uv_loop_init(&w->loop);
     begin_signals(w);
     int r = bf_mqtt_new(&w->mqtt, &w->loop, &w->o->mqtt, w->filter_list, w->n_filters, &events, w, e);
@@ -229,7 +230,7 @@ static int watch_loop(struct watch *w, struct bf_error *e)
 
 static int run(struct watch *w, const struct ctl *ctl)
 {
-    struct bf_error e = {"out of memory"};
+    struct bf_error e = { "out of memory" };
     _cleanup_(ctl_site_freep) struct ctl_site *site = NULL;
     _cleanup_(ctl_operator_freep) struct ctl_operator *o = NULL;
     _cleanup_(bf_replay_freep) struct bf_replay *replay = NULL;
@@ -242,7 +243,7 @@ static int run(struct watch *w, const struct ctl *ctl)
 
     w->o = o;
     w->last = last;
-    w->verifier = (struct bf_verifier){.site = site->config->site, .trust = site->trust, .replay = replay};
+    w->verifier = (struct bf_verifier){ .site = site->config->site, .trust = site->trust, .replay = replay };
     int r = collect_filters(w, &e);
     if (r == 0)
         r = watch_loop(w, &e);
@@ -253,19 +254,23 @@ static int run(struct watch *w, const struct ctl *ctl)
 
 int ctl_cmd_watch(struct ctl *ctl, int argc, char **argv)
 {
-    struct watch w = {0};
+    struct watch w = { 0 };
     const struct ctl_option options[] = {
-        {"json", CTL_FLAG, &w.json, NULL, "one JSON object a line, with everything in it", 0, 0},
-        {"topic", CTL_LIST, &w.topics, "ROLE/ID/CHANNEL", "only this topic; again for more", 0, 0},
-        {"count", CTL_NUMBER, &w.count, "N", "stop after so many messages", 1, UINT64_MAX},
-        {"node", CTL_ID, &w.operator_node, "ID", "the operator to watch as (default: the first that is free)", 0, 0},
+        { "json", CTL_FLAG, &w.json, NULL, "one JSON object a line, with everything in it", 0, 0 },
+        { "topic", CTL_LIST, &w.topics, "ROLE/ID/CHANNEL", "only this topic; again for more", 0, 0 },
+        { "count", CTL_NUMBER, &w.count, "N", "stop after so many messages", 1, UINT64_MAX },
+        { "node", CTL_ID, &w.operator_node, "ID", "the operator to watch as (default: the first that is free)", 0, 0 },
     };
     const struct ctl_usage usage = {
         "watch [OPTION]...",
         "Subscribes to every topic of the site's nodes, checks each message as its receiver would, and prints it on one\n"
         "line: time, node, channel, and what it says; of states and desireds, what has changed since the last one. One\n"
         "that does not hold is printed with the reason. Runs until Ctrl-C.\n",
-        options, BF_COUNT_OF(options), 0, 0};
+        options,
+        BF_COUNT_OF(options),
+        0,
+        0
+    };
     int word = ctl_parse(ctl, &usage, argc, argv);
     return word < 0 ? ctl_parse_exit(word) : run(&w, ctl);
 }

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* One line: splits off a topic and turns the digits into bytes. `line` is changed; *ret_topic points into it, or is NULL
- * where there is none. *ret is malloc'd. -EBADMSG when it is something else; -ENODATA for an empty line. */
+/* One line: splits off a topic and turns the digits into bytes. `line` is changed; *ret_topic points into it, or is
+ * NULL where there is none. *ret is malloc'd. -EBADMSG when it is something else; -ENODATA for an empty line. */
 int ctl_decode_line(char *line, const char **ret_topic, uint8_t **ret, size_t *ret_size);
 
 /* Does the input that begins with these bytes hold one binary envelope? */

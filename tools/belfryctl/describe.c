@@ -26,16 +26,20 @@ static bool is_default(const json_t *value)
     }
 }
 
-/* Things in lists are named by what identifies them, so that a change of order is no change. */
+/* Things in lists are named by what identifies them, so that a change of order is no change. NULL: by their place. */
+static const char *key_of_item(const json_t *item)
+{
+    static const char *const keys[] = { "session_id", "camera", "node", "name" };
+    for (size_t i = 0; i < BF_COUNT_OF(keys); i++)
+        if (json_string_length(json_object_get(item, keys[i])) > 0)
+            return keys[i];
+    return NULL;
+}
+
 static const char *name_of_item(const json_t *item)
 {
-    static const char *const keys[] = {"session_id", "camera", "node", "name"};
-    for (size_t i = 0; i < BF_COUNT_OF(keys); i++) {
-        const char *name = json_string_value(json_object_get(item, keys[i]));
-        if (name != NULL && *name != '\0')
-            return name;
-    }
-    return NULL;
+    const char *key = key_of_item(item);
+    return key != NULL ? json_string_value(json_object_get(item, key)) : NULL;
 }
 
 static bool name_is_taken(const json_t *list, size_t before, const char *name)
@@ -50,36 +54,47 @@ static bool name_is_taken(const json_t *list, size_t before, const char *name)
 
 static void flatten_into(json_t *flat, const char *path, const json_t *value);
 
+static void flatten_object(json_t *flat, const char *path, const json_t *object, const char *but)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        _cleanup_(bf_freep) char *below = *path != '\0' ? ctl_format("%s.%s", path, key) : strdup(key);
+        if (below != NULL && !left_out(key) && (but == NULL || strcmp(key, but) != 0))
+            flatten_into(flat, below, value);
+    }
+}
+
+/* The name in the path need not be said again below it. */
+static void flatten_item(json_t *flat, const char *path, const json_t *item, bool named)
+{
+    if (named && json_object_size(item) > 1)
+        flatten_object(flat, path, item, key_of_item(item));
+    else
+        flatten_into(flat, path, item);
+}
+
 static void flatten_list(json_t *flat, const char *path, const json_t *list)
 {
     size_t index;
     json_t *item;
-    json_array_foreach(list, index, item) {
+    json_array_foreach(list, index, item)
+    {
         const char *name = name_of_item(item);
         if (name != NULL && name_is_taken(list, index, name))
             name = NULL;
         _cleanup_(bf_freep) char *below =
             name != NULL ? ctl_format("%s[%s]", path, name) : ctl_format("%s[%zu]", path, index);
         if (below != NULL)
-            flatten_into(flat, below, item);
-    }
-}
-
-static void flatten_object(json_t *flat, const char *path, const json_t *object)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)object, key, value) {
-        _cleanup_(bf_freep) char *below = *path != '\0' ? ctl_format("%s.%s", path, key) : strdup(key);
-        if (below != NULL && !left_out(key))
-            flatten_into(flat, below, value);
+            flatten_item(flat, below, item, name != NULL);
     }
 }
 
 static void flatten_into(json_t *flat, const char *path, const json_t *value)
 {
     if (json_is_object(value))
-        flatten_object(flat, path, value);
+        flatten_object(flat, path, value, NULL);
     else if (json_is_array(value))
         flatten_list(flat, path, value);
     else if (!is_default(value))
@@ -119,7 +134,8 @@ void ctl_print_changes(FILE *f, const json_t *before, const json_t *now)
     size_t printed = 0;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)now, key, value) {
+    json_object_foreach((json_t *)now, key, value)
+    {
         const json_t *old = before != NULL ? json_object_get(before, key) : NULL;
         if (old != NULL && json_equal(old, value))
             continue;
@@ -127,7 +143,8 @@ void ctl_print_changes(FILE *f, const json_t *before, const json_t *now)
         print_value(f, value);
         printed++;
     }
-    json_object_foreach((json_t *)before, key, value) {
+    json_object_foreach((json_t *)before, key, value)
+    {
         if (json_object_get(now, key) != NULL)
             continue;
         fprintf(f, " %s=%s", key, json_is_true(value) ? "false" : "-");

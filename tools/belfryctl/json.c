@@ -15,6 +15,17 @@ static json_t *json_of_bytes(const ProtobufCBinaryData *bytes)
     return value;
 }
 
+/* Bytes that the schema forbids to log, sealed as they are. */
+static bool is_withheld(const ProtobufCFieldDescriptor *field)
+{
+    return strcmp(field->name, "sealed_media_key") == 0;
+}
+
+static json_t *json_of_length(const ProtobufCBinaryData *bytes)
+{
+    return bytes->len == 0 ? json_string("") : json_sprintf("(%zu bytes, sealed)", bytes->len);
+}
+
 static json_t *json_of_text(const char *text)
 {
     json_t *value = json_string(text != NULL ? text : "");
@@ -88,7 +99,7 @@ static json_t *json_of_value(const ProtobufCFieldDescriptor *field, const void *
     case PROTOBUF_C_TYPE_STRING:
         return json_of_text(*(char *const *)at);
     case PROTOBUF_C_TYPE_BYTES:
-        return json_of_bytes(at);
+        return is_withheld(field) ? json_of_length(at) : json_of_bytes(at);
     case PROTOBUF_C_TYPE_MESSAGE:
         return ctl_json_of(*(ProtobufCMessage *const *)at, style);
     }

@@ -8,8 +8,8 @@
 #include <protobuf-c/protobuf-c.h>
 
 enum ctl_enum_style {
-    CTL_ENUM_FULL,  /* "CAMERA_PHASE_STREAMING", as in the .proto file */
-    CTL_ENUM_SHORT  /* "streaming" */
+    CTL_ENUM_FULL, /* "CAMERA_PHASE_STREAMING", as in the .proto file */
+    CTL_ENUM_SHORT /* "streaming" */
 };
 
 /* Fields by their names in the .proto files; bytes as hex; enums by name, unknown values as numbers; numbers beyond 63
@@ -22,7 +22,7 @@ struct ctl_json_line {
     const char *payload_type; /* NULL: not even an envelope */
     const char *verdict;      /* "ok", "refused_…", "duplicate", "unverified" */
     bool verified;
-    const char *reason;       /* "": none */
+    const char *reason;              /* "": none */
     const ProtobufCMessage *message; /* NULL: not shown */
 };
 json_t *ctl_json_line(const struct ctl_json_line *l);

@@ -10,14 +10,14 @@
 #include "belfryctl/args.h"
 
 static const struct ctl_command commands[] = {
-    {"init", "make a site: keys, trust bundle, certificates, broker files, belfry.yml", ctl_cmd_init},
-    {"node", "add, rotate, revoke, list or export nodes", ctl_cmd_node},
-    {"watch", "print every message of the site, checked", ctl_cmd_watch},
-    {"start", "start a camera's stream", ctl_cmd_start},
-    {"stop", "stop a camera's stream", ctl_cmd_stop},
-    {"status", "say what cameras do", ctl_cmd_status},
-    {"decode", "print signed messages from a file or standard input", ctl_cmd_decode},
-    {"verify", "prove that a recording is whole and unaltered", ctl_cmd_verify},
+    { "init", "make a site: keys, trust bundle, certificates, broker files, belfry.yml", ctl_cmd_init },
+    { "node", "add, rotate, revoke, list or export nodes", ctl_cmd_node },
+    { "watch", "print every message of the site, checked", ctl_cmd_watch },
+    { "start", "start a camera's stream", ctl_cmd_start },
+    { "stop", "stop a camera's stream", ctl_cmd_stop },
+    { "status", "say what cameras do", ctl_cmd_status },
+    { "decode", "print signed messages from a file or standard input", ctl_cmd_decode },
+    { "verify", "prove that a recording is whole and unaltered", ctl_cmd_verify },
 };
 
 static void print_help(void)
@@ -33,12 +33,12 @@ static void print_help(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option longs[] = {{"site-dir", required_argument, NULL, 'd'},
-                                          {"version", no_argument, NULL, 'V'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = { { "site-dir", required_argument, NULL, 'd' },
+                                           { "version", no_argument, NULL, 'V' },
+                                           { "help", no_argument, NULL, 'h' },
+                                           { NULL, 0, NULL, 0 } };
     const char *from_environment = getenv("BELFRY_SITE_DIR");
-    struct ctl ctl = {.site_dir = from_environment && *from_environment ? from_environment : "."};
+    struct ctl ctl = { .site_dir = from_environment && *from_environment ? from_environment : "." };
     if (sodium_init() < 0) {
         ctl_complain("libsodium does not start: no source of random numbers");
         return CTL_FAILED;

@@ -13,8 +13,6 @@
 #define CA_KEY_NAME "ca.key"
 #define PEM_MAX_BYTES 16384
 
-BF_DEFINE_CLEANUP(struct bf_key, bf_key_free)
-
 int ctl_write(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct bf_error *e)
 {
     int r = bf_replace_file(dirfd, name, data, size, mode);
@@ -23,7 +21,7 @@ int ctl_write(int dirfd, const char *name, const void *data, size_t size, mode_t
 
 void ctl_node_file_name(char ret[static CTL_FILE_NAME_SIZE], const char *node, unsigned index)
 {
-    static const char *const suffixes[CTL_NODE_FILES] = {"key", "crt", "tls.key"};
+    static const char *const suffixes[CTL_NODE_FILES] = { "key", "crt", "tls.key" };
     snprintf(ret, CTL_FILE_NAME_SIZE, "%s.%s", node, suffixes[index]);
 }
 
@@ -56,8 +54,8 @@ int ctl_node_key_write(const char *keys_dir, const char *node, const struct bf_k
 
 int ctl_node_tls_write(int keysfd, const char *node, const struct ctl_issuer *issuer, struct bf_error *e)
 {
-    struct ctl_certificate_request request = {.common_name = node, .valid_days = issuer->valid_days};
-    _cleanup_(ctl_certificate_done) struct ctl_certificate made = {0};
+    struct ctl_certificate_request request = { .common_name = node, .valid_days = issuer->valid_days };
+    _cleanup_(ctl_certificate_done) struct ctl_certificate made = { 0 };
     int r = ctl_ca_issue(&issuer->ca, &request, &made, e);
     if (r < 0)
         return r;
@@ -80,7 +78,7 @@ int ctl_bundle_write(int keysfd, ctl_bundle *b, const struct ctl_issuer *issuer,
 int ctl_acl_write(int brokerfd, const ctl_bundle *b, uint64_t now_ms, struct bf_error *e)
 {
     _cleanup_(bf_freep) struct ctl_node *nodes = NULL;
-    _cleanup_(ctl_text_done) struct ctl_text text = {0};
+    _cleanup_(ctl_text_done) struct ctl_text text = { 0 };
     size_t n;
     int r = ctl_bundle_nodes(b, now_ms, &nodes, &n);
     if (r == 0)
@@ -105,7 +103,7 @@ static int store_ca(const char *root_dir, const struct ctl_certificate *ca, stru
 int ctl_issuer_make(struct ctl_issuer *ret, const char *site_dir, const char *site, unsigned valid_days,
                     struct bf_error *e)
 {
-    _cleanup_(ctl_issuer_done) struct ctl_issuer made = {.valid_days = valid_days};
+    _cleanup_(ctl_issuer_done) struct ctl_issuer made = { .valid_days = valid_days };
     _cleanup_(bf_freep) char *root_dir = ctl_path_in(site_dir, CTL_ROOT_DIR);
     if (root_dir == NULL || bf_key_generate(&made.root) < 0)
         return bf_fail(e, -ENOMEM, "making the root key");
@@ -118,7 +116,7 @@ int ctl_issuer_make(struct ctl_issuer *ret, const char *site_dir, const char *si
     if (r < 0)
         return r;
     *ret = made;
-    made = (struct ctl_issuer){0};
+    made = (struct ctl_issuer){ 0 };
     return 0;
 }
 
@@ -135,7 +133,7 @@ static int read_pem(char **ret, int dirfd, const char *name, struct bf_error *e)
 
 int ctl_issuer_open(struct ctl_issuer *ret, const char *site_dir, unsigned valid_days, struct bf_error *e)
 {
-    _cleanup_(ctl_issuer_done) struct ctl_issuer made = {.valid_days = valid_days};
+    _cleanup_(ctl_issuer_done) struct ctl_issuer made = { .valid_days = valid_days };
     _cleanup_(bf_freep) char *root_dir = ctl_path_in(site_dir, CTL_ROOT_DIR);
     _cleanup_(bf_freep) char *key_path = root_dir ? ctl_path_in(root_dir, ROOT_KEY_NAME) : NULL;
     if (key_path == NULL)
@@ -152,7 +150,7 @@ int ctl_issuer_open(struct ctl_issuer *ret, const char *site_dir, unsigned valid
     if (r < 0)
         return r;
     *ret = made;
-    made = (struct ctl_issuer){0};
+    made = (struct ctl_issuer){ 0 };
     return 0;
 }
 
@@ -160,5 +158,5 @@ void ctl_issuer_done(struct ctl_issuer *i)
 {
     bf_key_free(i->root);
     ctl_certificate_done(&i->ca);
-    *i = (struct ctl_issuer){0};
+    *i = (struct ctl_issuer){ 0 };
 }

@@ -20,8 +20,10 @@ static int take_node(struct ctl_operator *o, int statefd, const char *node, stru
     if (fd < 0)
         return bf_fail(e, -errno, "%s/%s: %s", o->site->state_dir, lock, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return bf_fail(e, -EBUSY, "another belfryctl is connected as %s; wait for it, or make a second operator: belfryctl"
-                       " node add %s-2 --role operator", node, node);
+        return bf_fail(e, -EBUSY,
+                       "another belfryctl is connected as %s; wait for it, or make a second operator: belfryctl"
+                       " node add %s-2 --role operator",
+                       node, node);
 
     o->node = node;
     o->lockfd = fd;
@@ -44,8 +46,10 @@ static int choose_node(struct ctl_operator *o, int statefd, const char *wanted, 
     if (r < 0)
         return r;
 
-    r = bf_fail(e, -ENOENT, "no operator's key in %s: belfryctl node export operator --to DIR where the site was made"
-                " brings it here", o->site->keys_dir);
+    r = bf_fail(e, -ENOENT,
+                "no operator's key in %s: belfryctl node export operator --to DIR where the site was made"
+                " brings it here",
+                o->site->keys_dir);
     for (size_t i = 0; i < n; i++) {
         bool fits = nodes[i].role == BF_ROLE_OPERATOR && (wanted == NULL || strcmp(wanted, nodes[i].id) == 0);
         if (!fits || !key_is_here(o->site, nodes[i].id))
@@ -80,11 +84,11 @@ static int load_identity(struct ctl_operator *o, int statefd, struct bf_error *e
 static void fill_mqtt_options(struct ctl_operator *o)
 {
     const struct bf_config *c = o->site->config;
-    o->mqtt = (struct bf_mqtt_options){.host = c->broker.host,
-                                       .port = c->broker.port,
-                                       .client_id = o->node,
-                                       .alpn = c->broker.alpn,
-                                       .keepalive_s = c->broker.keepalive_s};
+    o->mqtt = (struct bf_mqtt_options){ .host = c->broker.host,
+                                        .port = c->broker.port,
+                                        .client_id = o->node,
+                                        .alpn = c->broker.alpn,
+                                        .keepalive_s = c->broker.keepalive_s };
     if (c->broker.tls) {
         o->mqtt.ca_file = o->ca_file;
         o->mqtt.cert_file = o->cert_file;
@@ -109,7 +113,8 @@ int ctl_operator_open(struct ctl_operator **ret, const struct ctl_site *site, co
     if (r < 0)
         return r;
     fill_mqtt_options(o);
-    bf_log_init("belfryctl", o->node, BF_LOG_ERROR); /* the bus logs what it waits for; the commands say so themselves */
+    bf_log_init("belfryctl", o->node,
+                BF_LOG_ERROR); /* the bus logs what it waits for; the commands say so themselves */
     *ret = BF_TAKE(o);
     return 0;
 }

@@ -19,7 +19,8 @@ BF_DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
 BF_DEFINE_CLEANUP(X509, X509_free)
 BF_DEFINE_CLEANUP(X509_EXTENSION, X509_EXTENSION_free)
 
-/* Certificates begin on 2020-01-01: a robot without a battery-backed clock and without a time server boots years behind. */
+/* Certificates begin on 2020-01-01: a robot without a battery-backed clock and without a time server boots years
+ * behind. */
 #define NOT_BEFORE_UNIX_S 1577836800
 #define SAN_SIZE 4096
 
@@ -45,7 +46,7 @@ void ctl_certificate_done(struct ctl_certificate *c)
 {
     free(c->cert_pem);
     ctl_secret_free(c->key_pem);
-    *c = (struct ctl_certificate){0};
+    *c = (struct ctl_certificate){ 0 };
 }
 
 static int crypto_failed(struct bf_error *e, const char *what)
@@ -113,7 +114,8 @@ static int set_random_serial(X509 *cert)
 
 static int add_name(X509_NAME *name, const char *field, const char *text)
 {
-    return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)text, -1, -1, 0) == 1 ? 0 : -EIO;
+    return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)text, -1, -1, 0) == 1 ? 0
+                                                                                                               : -EIO;
 }
 
 /* Subject, serial, validity and key; extensions and signature are the caller's. */
@@ -149,7 +151,7 @@ static int to_pem(struct ctl_certificate *ret, X509 *cert, EVP_PKEY *key)
         PEM_write_bio_PKCS8PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) != 1)
         return -EIO;
 
-    struct ctl_certificate made = {.cert_pem = bio_text(cert_bio), .key_pem = bio_text(key_bio)};
+    struct ctl_certificate made = { .cert_pem = bio_text(cert_bio), .key_pem = bio_text(key_bio) };
     if (made.cert_pem == NULL || made.key_pem == NULL) {
         ctl_certificate_done(&made);
         return -ENOMEM;
@@ -188,7 +190,8 @@ static int add_leaf_extensions(X509 *cert, X509 *issuer, const struct ctl_certif
 {
     char names[SAN_SIZE] = "";
     const char *purpose = request->n_names > 0 ? "serverAuth" : "clientAuth";
-    if (format_names(names, request) < 0 || add_extension(cert, issuer, NID_basic_constraints, "critical,CA:FALSE") < 0 ||
+    if (format_names(names, request) < 0 ||
+        add_extension(cert, issuer, NID_basic_constraints, "critical,CA:FALSE") < 0 ||
         add_extension(cert, issuer, NID_key_usage, "critical,digitalSignature") < 0 ||
         add_extension(cert, issuer, NID_ext_key_usage, purpose) < 0 ||
         add_extension(cert, issuer, NID_subject_key_identifier, "hash") < 0 ||
@@ -200,7 +203,7 @@ static int add_leaf_extensions(X509 *cert, X509 *issuer, const struct ctl_certif
 int ctl_ca_issue(const struct ctl_certificate *ca, const struct ctl_certificate_request *request,
                  struct ctl_certificate *ret, struct bf_error *e)
 {
-    _cleanup_(authority_done) struct authority authority = {0};
+    _cleanup_(authority_done) struct authority authority = { 0 };
     if (authority_open(&authority, ca) < 0)
         return crypto_failed(e, "reading the broker's certificate authority");
 

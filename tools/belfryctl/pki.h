@@ -1,5 +1,5 @@
-/* The site's small certificate authority: EC P-256 keys and X.509 certificates for mutual TLS with the broker. Texts are
- * PEM, malloc'd; free secret ones with ctl_secret_free. */
+/* The site's small certificate authority: EC P-256 keys and X.509 certificates for mutual TLS with the broker. Texts
+ * are PEM, malloc'd; free secret ones with ctl_secret_free. */
 #ifndef BELFRY_CTL_PKI_H
 #define BELFRY_CTL_PKI_H
 
@@ -16,8 +16,8 @@ struct ctl_certificate {
 void ctl_certificate_done(struct ctl_certificate *c); /* wipes the key */
 
 struct ctl_certificate_request {
-    const char *common_name;    /* of a client: its node id */
-    const char *const *names;   /* host names and addresses for the broker's certificate; none: a client certificate */
+    const char *common_name;  /* of a client: its node id */
+    const char *const *names; /* host names and addresses for the broker's certificate; none: a client certificate */
     size_t n_names;
     unsigned valid_days;
 };

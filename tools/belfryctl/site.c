@@ -11,8 +11,6 @@
 #include "base/file.h"
 #include "belfryctl/text.h"
 
-BF_DEFINE_CLEANUP(struct bf_config, bf_config_free)
-
 char *ctl_path_in(const char *dir, const char *name)
 {
     return name[0] == '/' ? strdup(name) : ctl_format("%s/%s", dir, name);
@@ -37,8 +35,10 @@ static int load_config(struct ctl_site *s, struct bf_error *e)
     if (path == NULL)
         return -ENOMEM;
     if (access(path, F_OK) < 0)
-        return bf_fail(e, -ENOENT, "%s: no site here; make one with belfryctl init --dir %s --site NAME, or name its"
-                       " directory with --site-dir", path, s->dir);
+        return bf_fail(e, -ENOENT,
+                       "%s: no site here; make one with belfryctl init --dir %s --site NAME, or name its"
+                       " directory with --site-dir",
+                       path, s->dir);
 
     int r = bf_config_load(&s->config, path, environ, e);
     if (r < 0)

@@ -17,13 +17,13 @@
 #define CTL_BUNDLE_MAX_BYTES 65536
 
 struct ctl_site {
-    char *dir;                 /* absolute */
+    char *dir; /* absolute */
     struct bf_config *config;
     char *keys_dir, *state_dir; /* absolute */
     int dirfd, keysfd;
     uint8_t root_public[BF_PUBLIC_KEY_SIZE];
-    ctl_bundle *bundle;        /* as in the keys directory, signature checked */
-    struct bf_trust *trust;    /* the same, for verifying */
+    ctl_bundle *bundle;     /* as in the keys directory, signature checked */
+    struct bf_trust *trust; /* the same, for verifying */
 };
 
 /* Opens the site in `dir`. The text of e says what is wrong and what to do. */

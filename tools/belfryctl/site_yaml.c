@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const sources[] = {"test-pattern", "file", "libcamera"};
+static const char *const sources[] = { "test-pattern", "file", "libcamera" };
 
 static const char *known_source(const char *text, size_t length)
 {
@@ -24,7 +24,7 @@ static bool plain_text(const char *text)
 
 int ctl_camera_arg_parse(struct ctl_camera_arg *ret, const char *text, struct bf_error *e)
 {
-    struct ctl_camera_arg arg = {.source = sources[0]};
+    struct ctl_camera_arg arg = { .source = sources[0] };
     size_t length = strcspn(text, ":");
     if (length >= sizeof arg.id)
         return bf_fail(e, -EINVAL, "camera id: expected at most %d characters", BF_ID_MAX);
@@ -38,7 +38,8 @@ int ctl_camera_arg_parse(struct ctl_camera_arg *ret, const char *text, struct bf
         size_t source_length = strcspn(source, ":");
         arg.source = known_source(source, source_length);
         if (arg.source == NULL)
-            return bf_fail(e, -EINVAL, "camera %s: expected a source of test-pattern, file:PATH or libcamera[:SENSOR]", arg.id);
+            return bf_fail(e, -EINVAL, "camera %s: expected a source of test-pattern, file:PATH or libcamera[:SENSOR]",
+                           arg.id);
         arg.detail = source[source_length] == ':' ? source + source_length + 1 : NULL;
     }
     if (strcmp(arg.source, "file") == 0 && (arg.detail == NULL || *arg.detail == '\0'))

@@ -6,7 +6,7 @@
 
 int ctl_text_begin(struct ctl_text *t)
 {
-    *t = (struct ctl_text){0};
+    *t = (struct ctl_text){ 0 };
     t->f = open_memstream(&t->data, &t->size);
     return t->f != NULL ? 0 : -ENOMEM;
 }
@@ -23,7 +23,7 @@ void ctl_text_done(struct ctl_text *t)
     if (t->f != NULL)
         fclose(t->f);
     free(t->data);
-    *t = (struct ctl_text){0};
+    *t = (struct ctl_text){ 0 };
 }
 
 char *ctl_format(const char *format, ...)

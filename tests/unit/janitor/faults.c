@@ -93,14 +93,14 @@ static int fault_export_jpeg(void *user, int dirfd, const char *init, const char
 
 struct bf_file_ops faults_ops(struct faults *f)
 {
-    return (struct bf_file_ops){.create = fault_create,
-                                .write = fault_write,
-                                .sync = fault_sync,
-                                .rename = fault_rename,
-                                .sync_dir = fault_sync_dir,
-                                .remove = fault_remove,
-                                .remove_dir = fault_remove_dir,
-                                .export_mp4 = fault_export_mp4,
-                                .export_jpeg = fault_export_jpeg,
-                                .user = f};
+    return (struct bf_file_ops){ .create = fault_create,
+                                 .write = fault_write,
+                                 .sync = fault_sync,
+                                 .rename = fault_rename,
+                                 .sync_dir = fault_sync_dir,
+                                 .remove = fault_remove,
+                                 .remove_dir = fault_remove_dir,
+                                 .export_mp4 = fault_export_mp4,
+                                 .export_jpeg = fault_export_jpeg,
+                                 .user = f };
 }

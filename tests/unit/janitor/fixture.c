@@ -50,7 +50,7 @@ void session_begin(struct session *s, const struct media *m, const char *camera,
 {
     char path[80];
     struct bf_error e;
-    *s = (struct session){0};
+    *s = (struct session){ 0 };
     snprintf(path, sizeof path, "%s/%s", camera, id);
     s->dirfd = bf_open_dir(m->mediafd, path, 1, 0755);
     assert_true(s->dirfd >= 0);
@@ -74,7 +74,7 @@ void session_begin(struct session *s, const struct media *m, const char *camera,
 
 void session_init(struct session *s, unsigned index)
 {
-    uint8_t hash[32] = {0};
+    uint8_t hash[32] = { 0 };
     char name[BF_NAME_SIZE];
     bf_init_name(name, index);
     write_file(s->dirfd, name, "init");
@@ -84,7 +84,7 @@ void session_init(struct session *s, unsigned index)
     init.codecs = (char *)"avc1.42c01f";
     init.width = 640;
     init.height = 480;
-    init.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
+    init.sha256 = (ProtobufCBinaryData){ sizeof hash, hash };
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
     r.kind_case = BELFRY__V1__RECORD__KIND_INIT;
     r.init = &init;
@@ -117,16 +117,16 @@ static void add_part(struct session *s, bool discontinuity)
 
 static void end_segment(struct session *s)
 {
-    uint8_t hash[32] = {(uint8_t)s->msn}, signature[64] = {0}, keyid[16] = {0};
+    uint8_t hash[32] = { (uint8_t)s->msn }, signature[64] = { 0 }, keyid[16] = { 0 };
     Belfry__V1__SegmentEnd end = BELFRY__V1__SEGMENT_END__INIT;
     end.msn = s->msn++;
     end.bytes = SEGMENT_BYTES;
     end.duration_90k = SEGMENT_90K;
     end.decode_time_90k = s->decode_time_90k;
-    end.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
-    end.link = (ProtobufCBinaryData){sizeof hash, hash};
-    end.signature = (ProtobufCBinaryData){sizeof signature, signature};
-    end.keyid = (ProtobufCBinaryData){sizeof keyid, keyid};
+    end.sha256 = (ProtobufCBinaryData){ sizeof hash, hash };
+    end.link = (ProtobufCBinaryData){ sizeof hash, hash };
+    end.signature = (ProtobufCBinaryData){ sizeof signature, signature };
+    end.keyid = (ProtobufCBinaryData){ sizeof keyid, keyid };
     s->decode_time_90k += SEGMENT_90K;
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
     r.kind_case = BELFRY__V1__RECORD__KIND_SEGMENT_END;
@@ -169,12 +169,12 @@ void session_gap(struct session *s)
 
 void session_end(struct session *s)
 {
-    uint8_t head[32] = {(uint8_t)(s->msn - 1)};
+    uint8_t head[32] = { (uint8_t)(s->msn - 1) };
     Belfry__V1__SessionEnd end = BELFRY__V1__SESSION_END__INIT;
     end.ended_at_ms = STARTED_MS + s->decode_time_90k / 90;
     end.reason = (char *)"stopped";
     end.segments = s->msn;
-    end.chain_head = (ProtobufCBinaryData){sizeof head, head};
+    end.chain_head = (ProtobufCBinaryData){ sizeof head, head };
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
     r.kind_case = BELFRY__V1__RECORD__KIND_END;
     r.end = &end;
@@ -186,7 +186,7 @@ void session_close(struct session *s)
     bf_journal_writer_free(s->journal);
     if (s->dirfd > 0)
         close(s->dirfd);
-    *s = (struct session){0};
+    *s = (struct session){ 0 };
 }
 
 int make_ended_session(const struct media *m, const char *id, bool record, unsigned n)
@@ -240,7 +240,7 @@ static void add_janitor(Belfry__V1__TrustBundle *b, Belfry__V1__TrustedKey *key,
     key->node = (char *)"janitor-1";
     key->roles = role;
     key->n_roles = 1;
-    key->public_key = (ProtobufCBinaryData){BF_PUBLIC_KEY_SIZE, (uint8_t *)bf_key_public(janitor)};
+    key->public_key = (ProtobufCBinaryData){ BF_PUBLIC_KEY_SIZE, (uint8_t *)bf_key_public(janitor) };
     b->n_keys = 1;
 }
 
@@ -253,7 +253,7 @@ void make_trust(struct bf_key **ret_key, struct bf_trust **ret_trust)
     assert_int_equal(bf_key_generate(&root), 0);
     assert_int_equal(bf_key_generate(ret_key), 0);
 
-    Belfry__V1__TrustedKey key = BELFRY__V1__TRUSTED_KEY__INIT, *keys[] = {&key};
+    Belfry__V1__TrustedKey key = BELFRY__V1__TRUSTED_KEY__INIT, *keys[] = { &key };
     Belfry__V1__TrustBundle b = BELFRY__V1__TRUST_BUNDLE__INIT;
     Belfry__V1__Role role;
     b.version = 1;
@@ -263,7 +263,8 @@ void make_trust(struct bf_key **ret_key, struct bf_trust **ret_trust)
     b.keys = keys;
     add_janitor(&b, &key, &role, *ret_key);
     size_t size = belfry__v1__trust_bundle__pack(&b, packed);
-    assert_int_equal(bf_dsse_seal(BF_TRUST_BUNDLE_TYPE, packed, size, bf_key_secret(root), &envelope, &envelope_size), 0);
+    assert_int_equal(bf_dsse_seal(BF_TRUST_BUNDLE_TYPE, packed, size, bf_key_secret(root), &envelope, &envelope_size),
+                     0);
     assert_int_equal(bf_trust_open(ret_trust, envelope, envelope_size, bf_key_public(root), SITE, 0, &e), 0);
     free(envelope);
     bf_key_free(root);

@@ -2,11 +2,12 @@
 #ifndef BELFRY_TEST_JANITOR_FIXTURE_H
 #define BELFRY_TEST_JANITOR_FIXTURE_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
+
 #include <cmocka.h>
 
 #include "bus/keys.h"
@@ -36,10 +37,10 @@ struct session {
     uint64_t msn, counter, decode_time_90k;
 };
 void session_begin(struct session *s, const struct media *m, const char *camera, const char *id, bool record);
-void session_init(struct session *s, unsigned index);             /* another init segment */
-void session_segments(struct session *s, unsigned n);             /* n complete segments of one second */
-void session_discontinuity(struct session *s);                    /* the same, one, after a jump in time */
-void session_open_segment(struct session *s);                     /* one that is not complete */
+void session_init(struct session *s, unsigned index); /* another init segment */
+void session_segments(struct session *s, unsigned n); /* n complete segments of one second */
+void session_discontinuity(struct session *s);        /* the same, one, after a jump in time */
+void session_open_segment(struct session *s);         /* one that is not complete */
 void session_gap(struct session *s);
 void session_end(struct session *s);
 void session_close(struct session *s); /* of the writer's descriptors; NULL fields are fine */

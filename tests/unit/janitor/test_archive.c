@@ -23,8 +23,12 @@ static int archive(const struct world *w, int dirfd, struct faults *f, Belfry__V
     struct bf_file_ops ops = faults_ops(f);
     _Atomic unsigned progress = 0;
     atomic_bool cancel = false;
-    struct bf_archive a = {.ops = &ops, .site = SITE, .key = w->key, .now_ms = STARTED_MS + 99000,
-                           .progress_percent = &progress, .cancel = &cancel};
+    struct bf_archive a = { .ops = &ops,
+                            .site = SITE,
+                            .key = w->key,
+                            .now_ms = STARTED_MS + 99000,
+                            .progress_percent = &progress,
+                            .cancel = &cancel };
     return bf_archive_session(&a, dirfd, ret, e);
 }
 
@@ -76,7 +80,7 @@ static void test_archives(void **state)
 {
     struct world *w = *state;
     _cleanup_(bf_closep) int dirfd = make_ended_session(&w->media, SESSION, true, 3);
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_error e;
     Belfry__V1__Recording *r = NULL;
     assert_int_equal(archive(w, dirfd, &f, &r, &e), 0);
@@ -93,7 +97,7 @@ static void test_crash_at_every_step(void **state)
         struct media m;
         media_make(&m);
         _cleanup_(bf_closep) int dirfd = make_ended_session(&m, SESSION, true, 3);
-        struct faults dying = {.fail_at = at, .error = -EIO, .crash = true, .half_write = true}, healthy = {0};
+        struct faults dying = { .fail_at = at, .error = -EIO, .crash = true, .half_write = true }, healthy = { 0 };
         struct bf_error e;
         Belfry__V1__Recording *r = NULL;
         assert_true(archive(w, dirfd, &dying, &r, &e) < 0);
@@ -119,7 +123,7 @@ static void test_full_disk_at_every_step(void **state)
         struct media m;
         media_make(&m);
         _cleanup_(bf_closep) int dirfd = make_ended_session(&m, SESSION, true, 3);
-        struct faults full = {.fail_at = at, .error = -ENOSPC, .half_write = true}, healthy = {0};
+        struct faults full = { .fail_at = at, .error = -ENOSPC, .half_write = true }, healthy = { 0 };
         struct bf_error e;
         Belfry__V1__Recording *r = NULL;
         int result = archive(w, dirfd, &full, &r, &e);
@@ -142,7 +146,7 @@ static void test_nothing_to_keep(void **state)
 {
     struct world *w = *state;
     struct session s;
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_error e;
     Belfry__V1__Recording *r = NULL;
     session_begin(&s, &w->media, CAMERA, SESSION, true);
@@ -158,7 +162,7 @@ static void test_without_end(void **state)
 {
     struct world *w = *state;
     struct session s;
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_error e;
     Belfry__V1__Recording *r = NULL;
     session_begin(&s, &w->media, CAMERA, SESSION, true);
@@ -178,7 +182,7 @@ static void test_trimmed(void **state)
 {
     struct world *w = *state;
     _cleanup_(bf_closep) int dirfd = make_ended_session(&w->media, SESSION, false, 5);
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_error e;
     Belfry__V1__Recording *r = NULL;
     unlinkat(dirfd, "seg-0.m4s", 0);
@@ -195,9 +199,9 @@ static void test_reserve(void **state)
 {
     struct world *w = *state;
     _cleanup_(bf_closep) int dirfd = make_ended_session(&w->media, SESSION, true, 1);
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_file_ops ops = faults_ops(&f);
-    struct bf_archive a = {.ops = &ops, .site = SITE, .key = w->key, .reserve_bytes = UINT64_MAX};
+    struct bf_archive a = { .ops = &ops, .site = SITE, .key = w->key, .reserve_bytes = UINT64_MAX };
     struct bf_error e;
     Belfry__V1__Recording *r = NULL;
     assert_int_equal(bf_archive_session(&a, dirfd, &r, &e), -ENOSPC);
@@ -208,7 +212,7 @@ static void test_recording_of_nobody(void **state)
 {
     struct world *w = *state;
     _cleanup_(bf_closep) int dirfd = make_ended_session(&w->media, SESSION, true, 1);
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_file_ops ops = faults_ops(&f);
     struct bf_key *stranger;
     struct bf_error e;
@@ -243,9 +247,10 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_archives),      TEST(test_crash_at_every_step),
-                                       TEST(test_full_disk_at_every_step), TEST(test_nothing_to_keep),
-                                       TEST(test_without_end),   TEST(test_trimmed),
-                                       TEST(test_reserve),       TEST(test_recording_of_nobody)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_archives),        TEST(test_crash_at_every_step), TEST(test_full_disk_at_every_step),
+        TEST(test_nothing_to_keep), TEST(test_without_end),         TEST(test_trimmed),
+        TEST(test_reserve),         TEST(test_recording_of_nobody)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

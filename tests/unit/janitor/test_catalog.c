@@ -39,7 +39,7 @@ static int scan(struct world *w)
 static void test_finds(void **state)
 {
     struct world *w = *state;
-    _cleanup_(bf_closep) int running = make_ended_session(&w->media, OTHER_SESSION, false, 1);
+    close(make_ended_session(&w->media, OTHER_SESSION, false, 1));
     _cleanup_(bf_closep) int kept = make_ended_session(&w->media, SESSION, true, 1);
     write_recording(w, kept, SESSION, w->key);
     write_file(kept, BF_DOWNLOAD_NAME, "0123456789");
@@ -59,8 +59,8 @@ static void test_finds(void **state)
 static void test_order(void **state)
 {
     struct world *w = *state;
-    static const char *const ids[] = {"01JD8V5T7MZX3K9QW4R2N6P0A3", "01JD8V5T7MZX3K9QW4R2N6P0A1",
-                                      "01JD8V5T7MZX3K9QW4R2N6P0A2"};
+    static const char *const ids[] = { "01JD8V5T7MZX3K9QW4R2N6P0A3", "01JD8V5T7MZX3K9QW4R2N6P0A1",
+                                       "01JD8V5T7MZX3K9QW4R2N6P0A2" };
     for (size_t i = 0; i < BF_COUNT_OF(ids); i++) {
         _cleanup_(bf_closep) int dirfd = make_ended_session(&w->media, ids[i], true, 1);
         write_recording(w, dirfd, ids[i], w->key);
@@ -141,7 +141,7 @@ static int setup(void **state)
     static struct world w;
     media_make(&w.media);
     make_trust(&w.key, &w.trust);
-    w.catalog = (struct bf_catalog){.mediafd = dup(w.media.mediafd)};
+    w.catalog = (struct bf_catalog){ .mediafd = dup(w.media.mediafd) };
     *state = &w;
     return 0;
 }
@@ -160,12 +160,12 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_finds),
-                                       TEST(test_order),
-                                       TEST(test_foreign_names),
-                                       TEST(test_recording_of_nobody),
-                                       TEST(test_recording_of_another_session),
-                                       TEST(test_deleted),
-                                       TEST(test_gone)};
+    const struct CMUnitTest tests[] = { TEST(test_finds),
+                                        TEST(test_order),
+                                        TEST(test_foreign_names),
+                                        TEST(test_recording_of_nobody),
+                                        TEST(test_recording_of_another_session),
+                                        TEST(test_deleted),
+                                        TEST(test_gone) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,8 +94,8 @@ static void test_back_off(void **state)
 {
     (void)state;
     struct bf_followed *f = bf_followed_new(CAMERA, SESSION, 0);
-    struct bf_error e = {"no"};
-    static const uint64_t waits_ms[] = {5000, 10000, 20000, 40000, 80000, 160000, 320000, 600000, 600000};
+    struct bf_error e = { "no" };
+    static const uint64_t waits_ms[] = { 5000, 10000, 20000, 40000, 80000, 160000, 320000, 600000, 600000 };
     for (size_t i = 0; i < BF_COUNT_OF(waits_ms); i++) {
         bf_followed_fail(f, "archive_failed", &e, 1000, 0);
         assert_int_equal(f->retry_ms, 1000 + waits_ms[i]);
@@ -121,7 +121,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_follows), TEST(test_trims), TEST(test_damage),
-                                       TEST(test_journal_of_another_session), TEST(test_back_off)};
+    const struct CMUnitTest tests[] = { TEST(test_follows), TEST(test_trims), TEST(test_damage),
+                                        TEST(test_journal_of_another_session), TEST(test_back_off) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

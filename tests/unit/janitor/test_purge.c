@@ -14,8 +14,10 @@
 /* A session with everything that it can hold. */
 static void make_full(const struct media *m)
 {
-    static const char *const made[] = {"vod.m3u8", "download.mp4", "poster.jpg", "snapshot-1700000000000.jpg",
-                                       ".tmp-0123456789abcdef", ".tmp-download.mp4", "seg-3.m4s", "init-1.mp4"};
+    static const char *const made[] = {
+        "vod.m3u8",          "download.mp4", "poster.jpg", "snapshot-1700000000000.jpg", ".tmp-0123456789abcdef",
+        ".tmp-download.mp4", "seg-3.m4s",    "init-1.mp4"
+    };
     _cleanup_(bf_closep) int dirfd = make_ended_session(m, SESSION, true, 3);
     for (size_t i = 0; i < BF_COUNT_OF(made); i++)
         write_file(dirfd, made[i], "x");
@@ -31,7 +33,7 @@ static int purge(const struct media *m, struct faults *f, struct bf_error *e)
 static void test_purges(void **state)
 {
     struct media *m = *state;
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_error e;
     make_full(m);
     assert_int_equal(purge(m, &f, &e), 0);
@@ -45,7 +47,7 @@ static void test_crash_at_every_step(void **state)
     struct media *m = *state;
     struct bf_error e;
     for (int at = 1;; at++) {
-        struct faults dying = {.fail_at = at, .error = -EIO, .crash = true}, healthy = {0};
+        struct faults dying = { .fail_at = at, .error = -EIO, .crash = true }, healthy = { 0 };
         make_full(m);
         int r = purge(m, &dying, &e);
         if (r == 0) {
@@ -61,7 +63,7 @@ static void test_crash_at_every_step(void **state)
 static void test_foreign_file(void **state)
 {
     struct media *m = *state;
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_error e;
     make_full(m);
     _cleanup_(bf_closep) int dirfd = bf_open_dir(m->mediafd, CAMERA "/" SESSION, 0, 0);
@@ -81,7 +83,7 @@ static void test_foreign_file(void **state)
 static void test_damaged_journal(void **state)
 {
     struct media *m = *state;
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_error e;
     make_full(m);
     _cleanup_(bf_closep) int dirfd = bf_open_dir(m->mediafd, CAMERA "/" SESSION, 0, 0);
@@ -95,7 +97,7 @@ static void test_damaged_journal(void **state)
 static void test_symlink_is_not_followed(void **state)
 {
     struct media *m = *state;
-    struct faults f = {0};
+    struct faults f = { 0 };
     struct bf_error e;
     _cleanup_(bf_closep) int elsewhere = make_ended_session(m, OTHER_SESSION, true, 2);
     assert_int_equal(symlinkat(OTHER_SESSION, m->mediafd, CAMERA "/" SESSION), 0);
@@ -109,7 +111,7 @@ static void test_mark_survives(void **state)
     struct media *m = *state;
     struct bf_error e;
     for (int at = 1, r = -1; r < 0; at++) {
-        struct faults dying = {.fail_at = at, .error = -EIO, .crash = true}, healthy = {0};
+        struct faults dying = { .fail_at = at, .error = -EIO, .crash = true }, healthy = { 0 };
         struct bf_file_ops ops = faults_ops(&healthy);
         make_full(m);
         _cleanup_(bf_closep) int dirfd = bf_open_dir(m->mediafd, CAMERA "/" SESSION, 0, 0);
@@ -142,8 +144,9 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_purges),           TEST(test_crash_at_every_step),
-                                       TEST(test_foreign_file),     TEST(test_damaged_journal),
-                                       TEST(test_symlink_is_not_followed), TEST(test_mark_survives)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_purges),          TEST(test_crash_at_every_step),     TEST(test_foreign_file),
+        TEST(test_damaged_journal), TEST(test_symlink_is_not_followed), TEST(test_mark_survives)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

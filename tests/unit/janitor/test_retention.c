@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/cleanup.h"
@@ -12,10 +13,10 @@
 #define MANY 4
 
 static const struct bf_kept kept[MANY] = {
-    {.ended_at_ms = NOW - 40 * DAY_MS, .bytes = 100, .protected = true},
-    {.ended_at_ms = NOW - 30 * DAY_MS, .bytes = 200},
-    {.ended_at_ms = NOW - 10 * DAY_MS, .bytes = 300},
-    {.ended_at_ms = NOW + 10 * DAY_MS, .bytes = 400}, /* by a clock that was ahead */
+    { .ended_at_ms = NOW - 40 * DAY_MS, .bytes = 100, .protected = true },
+    { .ended_at_ms = NOW - 30 * DAY_MS, .bytes = 200 },
+    { .ended_at_ms = NOW - 10 * DAY_MS, .bytes = 300 },
+    { .ended_at_ms = NOW + 10 * DAY_MS, .bytes = 400 }, /* by a clock that was ahead */
 };
 
 static const struct {
@@ -24,14 +25,14 @@ static const struct {
     bool trusted;
     size_t next;
 } cases[] = {
-    {"no limits", {0, 0}, true, MANY},
-    {"young enough", {30, 0}, true, MANY},
-    {"too old", {29, 0}, true, 1},
-    {"too old, but the clock is not trusted", {29, 0}, false, MANY},
-    {"everything too old but what is protected or of the future", {1, 0}, true, 1},
-    {"just fits", {0, 1000}, true, MANY},
-    {"too much: the oldest that is not protected", {0, 999}, true, 1},
-    {"too much needs no clock", {0, 1}, false, 1},
+    { "no limits", { 0, 0 }, true, MANY },
+    { "young enough", { 30, 0 }, true, MANY },
+    { "too old", { 29, 0 }, true, 1 },
+    { "too old, but the clock is not trusted", { 29, 0 }, false, MANY },
+    { "everything too old but what is protected or of the future", { 1, 0 }, true, 1 },
+    { "just fits", { 0, 1000 }, true, MANY },
+    { "too much: the oldest that is not protected", { 0, 999 }, true, 1 },
+    { "too much needs no clock", { 0, 1 }, false, 1 },
 };
 
 static void test_next(void **state)
@@ -53,7 +54,7 @@ static void test_rounds(void **state)
     size_t n = MANY;
     for (size_t i = 0; i < MANY; i++)
         left[i] = kept[i];
-    const struct bf_retention r = {.max_bytes = 500};
+    const struct bf_retention r = { .max_bytes = 500 };
     for (size_t next; (next = bf_retention_next(&r, left, n, NOW, true)) < n; n--)
         for (size_t i = next; i + 1 < n; i++)
             left[i] = left[i + 1];
@@ -66,7 +67,7 @@ static void test_rounds(void **state)
 static void test_stuck(void **state)
 {
     (void)state;
-    const struct bf_retention r = {.max_bytes = 99};
+    const struct bf_retention r = { .max_bytes = 99 };
     assert_true(bf_retention_stuck(&r, kept, 1));
     assert_false(bf_retention_stuck(&r, kept, 2));
     assert_int_equal(bf_retention_next(&r, kept, 1, NOW, true), 1);
@@ -75,7 +76,7 @@ static void test_stuck(void **state)
 static void test_clock(void **state)
 {
     (void)state;
-    struct bf_clock_guard g = {0};
+    struct bf_clock_guard g = { 0 };
     assert_true(bf_clock_guard_check(&g, NOW, 1000, true));
     assert_true(bf_clock_guard_check(&g, NOW + 10000, 11000, true));
     assert_true(bf_clock_guard_check(&g, NOW + 20000 + BF_CLOCK_JUMP_MS, 21000, true)); /* slewed: within bounds */
@@ -90,15 +91,15 @@ static void test_clock(void **state)
 static void test_clock_without_time_server(void **state)
 {
     (void)state;
-    struct bf_clock_guard g = {0};
+    struct bf_clock_guard g = { 0 };
     assert_false(bf_clock_guard_check(&g, NOW, 1000, false));
     assert_true(bf_clock_guard_check(&g, NOW + BF_CLOCK_PROBATION_MS, 1000 + BF_CLOCK_PROBATION_MS, false));
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_next), cmocka_unit_test(test_rounds),
-                                       cmocka_unit_test(test_stuck), cmocka_unit_test(test_clock),
-                                       cmocka_unit_test(test_clock_without_time_server)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_next), cmocka_unit_test(test_rounds),
+                                        cmocka_unit_test(test_stuck), cmocka_unit_test(test_clock),
+                                        cmocka_unit_test(test_clock_without_time_server) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,8 +107,10 @@ static void test_runs(void **state)
     static const struct {
         const char *init, *first;
         size_t n;
-    } expected[] = {
-        {"init.mp4", "seg-0.m4s", 2}, {"init.mp4", "seg-3.m4s", 1}, {"init.mp4", "seg-4.m4s", 1}, {"init-1.mp4", "seg-5.m4s", 1}};
+    } expected[] = { { "init.mp4", "seg-0.m4s", 2 },
+                     { "init.mp4", "seg-3.m4s", 1 },
+                     { "init.mp4", "seg-4.m4s", 1 },
+                     { "init-1.mp4", "seg-5.m4s", 1 } };
     assert_int_equal(runs.n_runs, BF_COUNT_OF(expected));
     for (size_t i = 0; i < runs.n_runs; i++) {
         assert_string_equal(runs.runs[i].init, expected[i].init);
@@ -136,8 +138,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_playlist, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(test_first, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(test_runs, setup, teardown)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(test_playlist, setup, teardown),
+                                        cmocka_unit_test_setup_teardown(test_first, setup, teardown),
+                                        cmocka_unit_test_setup_teardown(test_runs, setup, teardown) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

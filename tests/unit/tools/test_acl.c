@@ -1,17 +1,18 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "belfryctl/acl.h"
 
-static const struct ctl_node front = {"front", BF_ROLE_CAMERA}, yard = {"yard", BF_ROLE_CAMERA},
-                             ingest = {"ingest-1", BF_ROLE_INGEST}, gateway = {"gateway-1", BF_ROLE_GATEWAY},
-                             janitor = {"janitor-1", BF_ROLE_JANITOR}, operator = {"operator", BF_ROLE_OPERATOR};
+static const struct ctl_node front = { "front", BF_ROLE_CAMERA }, yard = { "yard", BF_ROLE_CAMERA },
+                             ingest = { "ingest-1", BF_ROLE_INGEST }, gateway = { "gateway-1", BF_ROLE_GATEWAY },
+                             janitor = { "janitor-1", BF_ROLE_JANITOR }, operator= { "operator", BF_ROLE_OPERATOR };
 
 enum { NONE = 0, READ = CTL_READ, WRITE = CTL_WRITE, BOTH = CTL_READ | CTL_WRITE };
 
@@ -20,34 +21,24 @@ static const struct {
     const struct ctl_node *node, *owner;
     unsigned state, desired, cmd, rsp, evt;
 } cases[] = {
-    {&front, &front, BOTH, READ, NONE, NONE, WRITE},
-    {&front, &yard, NONE, NONE, NONE, NONE, NONE},
-    {&front, &ingest, NONE, NONE, NONE, NONE, NONE},
-    {&front, &gateway, NONE, NONE, NONE, NONE, NONE},
-    {&front, &janitor, NONE, NONE, NONE, NONE, NONE},
-    {&front, &operator, NONE, NONE, NONE, NONE, NONE},
-    {&ingest, &ingest, BOTH, READ, NONE, NONE, WRITE},
-    {&ingest, &front, NONE, NONE, NONE, NONE, NONE},
-    {&ingest, &janitor, NONE, NONE, NONE, NONE, NONE},
-    {&gateway, &gateway, BOTH, NONE, READ, READ, BOTH},
-    {&gateway, &front, READ, WRITE, NONE, NONE, READ},
-    {&gateway, &ingest, READ, WRITE, NONE, NONE, READ},
-    {&gateway, &janitor, READ, WRITE, WRITE, NONE, READ},
-    {&gateway, &operator, NONE, NONE, NONE, WRITE, NONE},
-    {&janitor, &janitor, BOTH, READ, READ, NONE, BOTH},
-    {&janitor, &ingest, READ, NONE, NONE, NONE, READ},
-    {&janitor, &gateway, READ, NONE, NONE, WRITE, READ},
-    {&operator, &operator, NONE, NONE, NONE, READ, NONE},
-    {&operator, &gateway, READ, NONE, BOTH, READ, READ},
-    {&operator, &front, READ, READ, NONE, NONE, READ},
-    {&operator, &janitor, READ, READ, READ, NONE, READ},
+    { &front, &front, BOTH, READ, NONE, NONE, WRITE },      { &front, &yard, NONE, NONE, NONE, NONE, NONE },
+    { &front, &ingest, NONE, NONE, NONE, NONE, NONE },      { &front, &gateway, NONE, NONE, NONE, NONE, NONE },
+    { &front, &janitor, NONE, NONE, NONE, NONE, NONE },     { &front, &operator, NONE, NONE, NONE, NONE, NONE },
+    { &ingest, &ingest, BOTH, READ, NONE, NONE, WRITE },    { &ingest, &front, NONE, NONE, NONE, NONE, NONE },
+    { &ingest, &janitor, NONE, NONE, NONE, NONE, NONE },    { &gateway, &gateway, BOTH, NONE, READ, READ, BOTH },
+    { &gateway, &front, READ, WRITE, NONE, NONE, READ },    { &gateway, &ingest, READ, WRITE, NONE, NONE, READ },
+    { &gateway, &janitor, READ, WRITE, WRITE, NONE, READ }, { &gateway, &operator, NONE, NONE, NONE, WRITE, NONE },
+    { &janitor, &janitor, BOTH, READ, READ, NONE, BOTH },   { &janitor, &ingest, READ, NONE, NONE, NONE, READ },
+    { &janitor, &gateway, READ, NONE, NONE, WRITE, READ },  { &operator, & operator, NONE, NONE, NONE, READ, NONE },
+    { &operator, & gateway, READ, NONE, BOTH, READ, READ }, { &operator, & front, READ, READ, NONE, NONE, READ },
+    { &operator, & janitor, READ, READ, READ, NONE, READ },
 };
 
 static void test_access(void **state)
 {
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(cases); i++) {
-        const unsigned expected[] = {cases[i].state, cases[i].desired, cases[i].cmd, cases[i].rsp, cases[i].evt};
+        const unsigned expected[] = { cases[i].state, cases[i].desired, cases[i].cmd, cases[i].rsp, cases[i].evt };
         for (unsigned c = 0; c < BF_COUNT_OF(expected); c++) {
             enum bf_channel channel = BF_CHANNEL_STATE + c;
             unsigned access = ctl_acl_access(cases[i].node, cases[i].owner, channel);
@@ -62,7 +53,7 @@ static void test_access(void **state)
 static void test_only_owners_speak_for_themselves(void **state)
 {
     (void)state;
-    const struct ctl_node *all[] = {&front, &yard, &ingest, &gateway, &janitor, &operator};
+    const struct ctl_node *all[] = { &front, &yard, &ingest, &gateway, &janitor, &operator};
     for (size_t i = 0; i < BF_COUNT_OF(all); i++)
         for (size_t j = 0; j < BF_COUNT_OF(all); j++)
             if (i != j) {
@@ -74,7 +65,7 @@ static void test_only_owners_speak_for_themselves(void **state)
 static void test_text(void **state)
 {
     (void)state;
-    const struct ctl_node nodes[] = {front, gateway};
+    const struct ctl_node nodes[] = { front, gateway };
     char *text;
     size_t size;
     FILE *f = open_memstream(&text, &size);
@@ -91,8 +82,8 @@ static void test_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_access),
-                                       cmocka_unit_test(test_only_owners_speak_for_themselves),
-                                       cmocka_unit_test(test_text)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_access),
+                                        cmocka_unit_test(test_only_owners_speak_for_themselves),
+                                        cmocka_unit_test(test_text) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/cleanup.h"
@@ -13,21 +14,21 @@ static const struct {
     int result;
     uint64_t ms;
 } durations[] = {
-    {"0s", 0, 0},
-    {"500ms", 0, 500},
-    {"30s", 0, 30000},
-    {"15m", 0, 900000},
-    {"24h", 0, 86400000},
-    {"7d", 0, 604800000},
-    {"7", -EINVAL, 0},
-    {"", -EINVAL, 0},
-    {"d", -EINVAL, 0},
-    {"-1s", -EINVAL, 0},
-    {"1.5h", -EINVAL, 0},
-    {"1 h", -EINVAL, 0},
-    {"1w", -EINVAL, 0},
-    {"99999999999999999999s", -EINVAL, 0},
-    {"9999999999999999999d", -ERANGE, 0},
+    { "0s", 0, 0 },
+    { "500ms", 0, 500 },
+    { "30s", 0, 30000 },
+    { "15m", 0, 900000 },
+    { "24h", 0, 86400000 },
+    { "7d", 0, 604800000 },
+    { "7", -EINVAL, 0 },
+    { "", -EINVAL, 0 },
+    { "d", -EINVAL, 0 },
+    { "-1s", -EINVAL, 0 },
+    { "1.5h", -EINVAL, 0 },
+    { "1 h", -EINVAL, 0 },
+    { "1w", -EINVAL, 0 },
+    { "99999999999999999999s", -EINVAL, 0 },
+    { "9999999999999999999d", -ERANGE, 0 },
 };
 
 static void test_durations(void **state)
@@ -66,31 +67,31 @@ struct values {
 static int parse(struct values *v, struct ctl *ctl, int argc, char **argv)
 {
     const struct ctl_option options[] = {
-        {"flag", CTL_FLAG, &v->flag, NULL, "", 0, 0},
-        {"id", CTL_ID, &v->id, "ID", "", 0, 0},
-        {"item", CTL_LIST, &v->list, "X", "", 0, 0},
-        {"number", CTL_NUMBER, &v->number, "N", "", 1, 10},
-        {"time", CTL_DURATION, &v->duration, "T", "", 100, 1000},
+        { "flag", CTL_FLAG, &v->flag, NULL, "", 0, 0 },
+        { "id", CTL_ID, &v->id, "ID", "", 0, 0 },
+        { "item", CTL_LIST, &v->list, "X", "", 0, 0 },
+        { "number", CTL_NUMBER, &v->number, "N", "", 1, 10 },
+        { "time", CTL_DURATION, &v->duration, "T", "", 100, 1000 },
     };
-    const struct ctl_usage usage = {"test WORD", "", options, BF_COUNT_OF(options), 1, 1};
+    const struct ctl_usage usage = { "test WORD", "", options, BF_COUNT_OF(options), 1, 1 };
     return ctl_parse(ctl, &usage, argc, argv);
 }
 
 #define PARSE(v, ...)                                                                                                  \
     __extension__({                                                                                                    \
-        struct ctl ctl_ = {.site_dir = "."};                                                                           \
-        char *argv_[] = {(char *)"test", __VA_ARGS__, NULL};                                                           \
+        struct ctl ctl_ = { .site_dir = "." };                                                                         \
+        char *argv_[] = { (char *)"test", __VA_ARGS__, NULL };                                                         \
         parse((v), &ctl_, (int)BF_COUNT_OF(argv_) - 1, argv_);                                                         \
     })
 
 static void test_options(void **state)
 {
     (void)state;
-    struct values v = {0};
-    char *argv[] = {(char *)"test", (char *)"word", (char *)"--flag", (char *)"--id=front", (char *)"--item", (char *)"a",
-                    (char *)"--item", (char *)"b", (char *)"--number", (char *)"3", (char *)"--time", (char *)"1s",
-                    (char *)"--site-dir", (char *)"/srv", NULL};
-    struct ctl ctl = {.site_dir = "."};
+    struct values v = { 0 };
+    char *argv[] = { (char *)"test",   (char *)"word",   (char *)"--flag",     (char *)"--id=front", (char *)"--item",
+                     (char *)"a",      (char *)"--item", (char *)"b",          (char *)"--number",   (char *)"3",
+                     (char *)"--time", (char *)"1s",     (char *)"--site-dir", (char *)"/srv",       NULL };
+    struct ctl ctl = { .site_dir = "." };
     int word = parse(&v, &ctl, 14, argv);
     assert_true(word > 0);
     assert_string_equal(argv[word], "word");
@@ -106,7 +107,7 @@ static void test_options(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    struct values v = {0};
+    struct values v = { 0 };
     assert_int_equal(PARSE(&v, (char *)"word", (char *)"--id", (char *)"Front"), -EINVAL);
     assert_int_equal(PARSE(&v, (char *)"word", (char *)"--number", (char *)"11"), -EINVAL);
     assert_int_equal(PARSE(&v, (char *)"word", (char *)"--time", (char *)"2s"), -EINVAL);
@@ -121,7 +122,7 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_durations), cmocka_unit_test(test_numbers),
-                                       cmocka_unit_test(test_options), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_durations), cmocka_unit_test(test_numbers),
+                                        cmocka_unit_test(test_options), cmocka_unit_test(test_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,16 @@
 /* A recording as ingest and janitor make it, and every way of tampering with it. */
 #include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include <sodium.h>
 
@@ -70,7 +71,7 @@ static void write_init(struct world *w, struct bf_journal_writer *j)
     Belfry__V1__Init init = BELFRY__V1__INIT__INIT;
     init.file = (char *)"init.mp4";
     init.codecs = (char *)"avc1.42c01f";
-    init.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
+    init.sha256 = (ProtobufCBinaryData){ sizeof hash, hash };
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
     r.kind_case = BELFRY__V1__RECORD__KIND_INIT;
     r.init = &init;
@@ -112,10 +113,10 @@ static void write_segment(struct world *w, struct bf_journal_writer *j, uint64_t
     end.bytes = sizeof bytes;
     end.duration_90k = 90000;
     end.decode_time_90k = msn * 90000;
-    end.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
-    end.link = (ProtobufCBinaryData){sizeof w->link, w->link};
-    end.signature = (ProtobufCBinaryData){sizeof signature, signature};
-    end.keyid = (ProtobufCBinaryData){sizeof keyid, keyid};
+    end.sha256 = (ProtobufCBinaryData){ sizeof hash, hash };
+    end.link = (ProtobufCBinaryData){ sizeof w->link, w->link };
+    end.signature = (ProtobufCBinaryData){ sizeof signature, signature };
+    end.keyid = (ProtobufCBinaryData){ sizeof keyid, keyid };
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
     r.kind_case = BELFRY__V1__RECORD__KIND_SEGMENT_END;
     r.segment_end = &end;
@@ -140,7 +141,7 @@ static void write_end(struct world *w, struct bf_journal_writer *j, uint64_t seg
     end.ended_at_ms = STARTED_MS + 4000;
     end.reason = (char *)"stopped";
     end.segments = segments;
-    end.chain_head = (ProtobufCBinaryData){sizeof w->link, w->link};
+    end.chain_head = (ProtobufCBinaryData){ sizeof w->link, w->link };
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
     r.kind_case = BELFRY__V1__RECORD__KIND_END;
     r.end = &end;
@@ -175,10 +176,11 @@ static void make_recording(struct world *w, const struct bf_key *key)
     r.camera = (char *)"front";
     r.session_id = (char *)SESSION;
     r.segments = SEGMENTS;
-    r.chain_head = (ProtobufCBinaryData){sizeof w->link, w->link};
+    r.chain_head = (ProtobufCBinaryData){ sizeof w->link, w->link };
     size_t size = belfry__v1__recording__pack(&r, packed);
     assert_int_equal(bf_dsse_seal("application/vnd.belfry.recording.v1+protobuf", packed, size, bf_key_secret(key),
-                                  &envelope, &envelope_size), 0);
+                                  &envelope, &envelope_size),
+                     0);
     assert_int_equal(bf_replace_file(w->dirfd, BF_RECORDING_NAME, envelope, envelope_size, 0644), 0);
     free(envelope);
 }
@@ -192,9 +194,11 @@ static void on_finding(void *user, enum ctl_verdict v, const char *text)
 
 static enum ctl_verdict audit_with(struct world *w, const uint8_t *head, struct ctl_audit *a)
 {
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     w->findings[0] = '\0';
-    *a = (struct ctl_audit){.trust = w->trust, .now_ms = STARTED_MS + 9000, .head = head, .finding = on_finding, .user = w};
+    *a = (struct ctl_audit){
+        .trust = w->trust, .now_ms = STARTED_MS + 9000, .head = head, .finding = on_finding, .user = w
+    };
     if (ctl_audit_session(a, w->dirfd, &e) < 0)
         fail_msg("%s", e.text);
     return a->verdict;
@@ -410,7 +414,7 @@ static void test_recording_of_a_stranger(void **state)
 static void test_no_session(void **state)
 {
     struct world *w = *state;
-    struct ctl_audit a = {.trust = w->trust, .finding = on_finding, .user = w};
+    struct ctl_audit a = { .trust = w->trust, .finding = on_finding, .user = w };
     struct bf_error e;
     assert_int_equal(ctl_audit_session(&a, w->dirfd, &e), -ENOENT);
     assert_int_equal(bf_replace_file(w->dirfd, BF_JOURNAL_NAME, "", 0, 0644), 0);
@@ -439,7 +443,7 @@ static int make_trust(struct world *w)
 static int setup(void **state)
 {
     static struct world w;
-    w = (struct world){0};
+    w = (struct world){ 0 };
     *state = &w;
     if (scratch_make(&w.scratch) < 0 || make_trust(&w) < 0)
         return -1;
@@ -464,20 +468,20 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_authentic),
-                                       TEST(test_gaps),
-                                       TEST(test_trimmed_live_session),
-                                       TEST(test_segment_changed),
-                                       TEST(test_segment_cut_longer_or_missing),
-                                       TEST(test_segments_swapped),
-                                       TEST(test_init_changed),
-                                       TEST(test_journal_changed_anywhere),
-                                       TEST(test_rebuilt_by_a_stranger),
-                                       TEST(test_signed_by_the_wrong_role),
-                                       TEST(test_cut_end),
-                                       TEST(test_no_end),
-                                       TEST(test_surplus_segment),
-                                       TEST(test_recording_of_a_stranger),
-                                       TEST(test_no_session)};
+    const struct CMUnitTest tests[] = { TEST(test_authentic),
+                                        TEST(test_gaps),
+                                        TEST(test_trimmed_live_session),
+                                        TEST(test_segment_changed),
+                                        TEST(test_segment_cut_longer_or_missing),
+                                        TEST(test_segments_swapped),
+                                        TEST(test_init_changed),
+                                        TEST(test_journal_changed_anywhere),
+                                        TEST(test_rebuilt_by_a_stranger),
+                                        TEST(test_signed_by_the_wrong_role),
+                                        TEST(test_cut_end),
+                                        TEST(test_no_end),
+                                        TEST(test_surplus_segment),
+                                        TEST(test_recording_of_a_stranger),
+                                        TEST(test_no_session) };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include <sodium.h>
 
@@ -30,7 +31,7 @@ static struct bf_trust *as_trust(ctl_bundle *b, uint64_t least_version)
 {
     _cleanup_(bf_freep) uint8_t *envelope = NULL;
     size_t size;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     struct bf_trust *trust;
     assert_int_equal(ctl_bundle_sign(b, root, NOW, &envelope, &size, &e), 0);
     if (bf_trust_open(&trust, envelope, size, bf_key_public(root), "home", least_version, &e) < 0)
@@ -170,7 +171,7 @@ static void test_outgrown(void **state)
     (void)state;
     _cleanup_(ctl_bundle_freep) ctl_bundle *b = NULL;
     _cleanup_(bf_freep) uint8_t *envelope = NULL;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     size_t size;
     assert_int_equal(ctl_bundle_new(&b, "home", LATER), 0);
     for (int i = 0; i < 256; i++)
@@ -182,9 +183,9 @@ static void test_outgrown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_is_understood), cmocka_unit_test(test_rotation),
-                                       cmocka_unit_test(test_revocation),    cmocka_unit_test(test_nodes),
-                                       cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_outgrown)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_is_understood), cmocka_unit_test(test_rotation),
+                                        cmocka_unit_test(test_revocation),    cmocka_unit_test(test_nodes),
+                                        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_outgrown) };
     if (sodium_init() < 0 || bf_key_generate(&root) < 0)
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,12 @@
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "belfryctl/decode_input.h"
@@ -16,18 +17,18 @@ static const struct {
     const char *topic;
     const char *bytes;
 } lines[] = {
-    {"6869\n", 0, NULL, "hi"},
-    {"6869\r\n", 0, NULL, "hi"},
-    {"6869", 0, NULL, "hi"},
-    {"4A4b", 0, NULL, "JK"},
-    {"belfry/v1/home/camera/front/state 6869\n", 0, "belfry/v1/home/camera/front/state", "hi"},
-    {"2026-11-22 belfry/v1/x 6869", 0, "2026-11-22 belfry/v1/x", "hi"},
-    {"\n", -ENODATA, NULL, NULL},
-    {"", -ENODATA, NULL, NULL},
-    {"686", -EBADMSG, NULL, NULL},
-    {"hello", -EBADMSG, NULL, NULL},
-    {"topic ", -EBADMSG, NULL, NULL},
-    {"topic 68 zz", -EBADMSG, NULL, NULL},
+    { "6869\n", 0, NULL, "hi" },
+    { "6869\r\n", 0, NULL, "hi" },
+    { "6869", 0, NULL, "hi" },
+    { "4A4b", 0, NULL, "JK" },
+    { "belfry/v1/home/camera/front/state 6869\n", 0, "belfry/v1/home/camera/front/state", "hi" },
+    { "2026-11-22 belfry/v1/x 6869", 0, "2026-11-22 belfry/v1/x", "hi" },
+    { "\n", -ENODATA, NULL, NULL },
+    { "", -ENODATA, NULL, NULL },
+    { "686", -EBADMSG, NULL, NULL },
+    { "hello", -EBADMSG, NULL, NULL },
+    { "topic ", -EBADMSG, NULL, NULL },
+    { "topic 68 zz", -EBADMSG, NULL, NULL },
 };
 
 static void test_lines(void **state)
@@ -87,7 +88,7 @@ static void test_stream_of_lines(void **state)
 {
     (void)state;
     static const char text[] = "a/b 00ff\n\n0102\nnonsense\n03";
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     assert_int_equal(run(text, sizeof text - 1, &seen), 0);
     assert_int_equal(seen.messages, 3);
     assert_int_equal(seen.bad, 1);
@@ -98,8 +99,10 @@ static void test_stream_of_lines(void **state)
 static void test_binary(void **state)
 {
     (void)state;
-    static const char envelope[] = "\x0a\x2f" "application/vnd.belfry.camera-state.v1+protobuf" "\x12\x03\x0a\x0a\x0a";
-    struct seen seen = {0};
+    static const char envelope[] = "\x0a\x2f"
+                                   "application/vnd.belfry.camera-state.v1+protobuf"
+                                   "\x12\x03\x0a\x0a\x0a";
+    struct seen seen = { 0 };
     assert_int_equal(run(envelope, sizeof envelope - 1, &seen), 0);
     assert_int_equal(seen.messages, 1);
     assert_int_equal(seen.last_size, sizeof envelope - 1);
@@ -109,7 +112,7 @@ static void test_binary(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines), cmocka_unit_test(test_stream_of_lines),
-                                       cmocka_unit_test(test_binary)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_stream_of_lines),
+                                        cmocka_unit_test(test_binary) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,11 @@
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
@@ -42,15 +43,15 @@ static int verify(const char *cert_pem, const char *ca_pem, int purpose)
 static void issue(const struct ctl_certificate *ca, const char *name, const char *const *hosts, size_t n,
                   struct ctl_certificate *ret)
 {
-    struct ctl_certificate_request request = {.common_name = name, .names = hosts, .n_names = n, .valid_days = 10};
-    struct bf_error e = {0};
+    struct ctl_certificate_request request = { .common_name = name, .names = hosts, .n_names = n, .valid_days = 10 };
+    struct bf_error e = { 0 };
     if (ctl_ca_issue(ca, &request, ret, &e) < 0)
         fail_msg("%s", e.text);
 }
 
 static void test_client(void **state)
 {
-    struct ctl_certificate client = {0};
+    struct ctl_certificate client = { 0 };
     char name[64];
     issue(*state, "front", NULL, 0, &client);
     assert_true(verify(client.cert_pem, ((struct ctl_certificate *)*state)->cert_pem, X509_PURPOSE_SSL_CLIENT));
@@ -64,8 +65,8 @@ static void test_client(void **state)
 
 static void test_broker(void **state)
 {
-    static const char *const hosts[] = {"127.0.0.1", "::1", "localhost", "robot.local"};
-    struct ctl_certificate broker = {0};
+    static const char *const hosts[] = { "127.0.0.1", "::1", "localhost", "robot.local" };
+    struct ctl_certificate broker = { 0 };
     issue(*state, "broker", hosts, 4, &broker);
     assert_true(verify(broker.cert_pem, ((struct ctl_certificate *)*state)->cert_pem, X509_PURPOSE_SSL_SERVER));
     assert_false(verify(broker.cert_pem, ((struct ctl_certificate *)*state)->cert_pem, X509_PURPOSE_SSL_CLIENT));
@@ -82,7 +83,7 @@ static void test_broker(void **state)
 
 static void test_leaf_cannot_issue(void **state)
 {
-    struct ctl_certificate client = {0}, forged = {0};
+    struct ctl_certificate client = { 0 }, forged = { 0 };
     issue(*state, "front", NULL, 0, &client);
     issue(&client, "gateway-1", NULL, 0, &forged);
     assert_false(verify(forged.cert_pem, client.cert_pem, X509_PURPOSE_SSL_CLIENT));
@@ -93,7 +94,7 @@ static void test_leaf_cannot_issue(void **state)
 
 static void test_another_authority(void **state)
 {
-    struct ctl_certificate other = {0}, client = {0};
+    struct ctl_certificate other = { 0 }, client = { 0 };
     struct bf_error e;
     assert_int_equal(ctl_ca_make("home", 10, &other, &e), 0);
     issue(&other, "front", NULL, 0, &client);
@@ -104,7 +105,7 @@ static void test_another_authority(void **state)
 
 static void test_validity(void **state)
 {
-    struct ctl_certificate client = {0};
+    struct ctl_certificate client = { 0 };
     uint64_t end_ms, expected_ms = bf_unix_ms() + 10ull * 86400000;
     issue(*state, "front", NULL, 0, &client);
     assert_int_equal(ctl_certificate_not_after(client.cert_pem, &end_ms), 0);
@@ -116,8 +117,10 @@ static void test_validity(void **state)
 static void test_host_names(void **state)
 {
     (void)state;
-    static const char *const good[] = {"broker", "robot.local", "10.0.0.7", "::1", "fe80::1", "xn--bcher-kva.example"};
-    static const char *const bad[] = {"", "a b", "broker,DNS:evil", "broker\n", "-x", ".x", "ümlaut", "a_b", "*"};
+    static const char *const good[] = {
+        "broker", "robot.local", "10.0.0.7", "::1", "fe80::1", "xn--bcher-kva.example"
+    };
+    static const char *const bad[] = { "", "a b", "broker,DNS:evil", "broker\n", "-x", ".x", "ümlaut", "a_b", "*" };
     for (size_t i = 0; i < BF_COUNT_OF(good); i++)
         if (ctl_host_check(good[i]) < 0)
             fail_msg("%s refused", good[i]);
@@ -142,8 +145,11 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_client),    cmocka_unit_test(test_broker),
-                                       cmocka_unit_test(test_leaf_cannot_issue), cmocka_unit_test(test_another_authority),
-                                       cmocka_unit_test(test_validity),  cmocka_unit_test(test_host_names)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_client),
+                                        cmocka_unit_test(test_broker),
+                                        cmocka_unit_test(test_leaf_cannot_issue),
+                                        cmocka_unit_test(test_another_authority),
+                                        cmocka_unit_test(test_validity),
+                                        cmocka_unit_test(test_host_names) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

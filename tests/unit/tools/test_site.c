@@ -1,17 +1,18 @@
 /* Whole commands, in a directory of their own: init and node. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include <sodium.h>
 
@@ -20,6 +21,7 @@
 #include "base/file.h"
 #include "belfryctl/args.h"
 #include "belfryctl/node_files.h"
+#include "belfryctl/operator.h"
 #include "belfryctl/site.h"
 #include "belfryctl/site_yaml.h"
 #include "belfryctl/text.h"
@@ -27,7 +29,7 @@
 
 static int run(const char *dir, int (*command)(struct ctl *, int, char **), const char *line)
 {
-    struct ctl ctl = {.site_dir = dir};
+    struct ctl ctl = { .site_dir = dir };
     _cleanup_(bf_freep) char *copy = strdup(line);
     char *argv[32];
     int argc = 0;
@@ -74,7 +76,7 @@ static char *content(const char *dir, const char *name)
 static struct ctl_site *open_site(const char *dir)
 {
     struct ctl_site *s = NULL;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     if (ctl_site_open(&s, dir, &e) < 0)
         fail_msg("%s", e.text);
     return s;
@@ -83,9 +85,10 @@ static struct ctl_site *open_site(const char *dir)
 static void test_init(void **state)
 {
     _cleanup_(bf_freep) char *dir = site_dir(state);
-    static const char *const nodes[] = {"gateway-1", "ingest-1", "janitor-1", "operator", "front", "yard"};
-    static const char *const secrets[] = {"root/root.key", "root/ca.key", "mosquitto/broker.key", "mosquitto/acl",
-                                          "keys/trust.bundle", "keys/root.pub", "keys/ca.crt"};
+    static const char *const nodes[] = { "gateway-1", "ingest-1", "janitor-1", "operator", "front", "yard" };
+    static const char *const secrets[] = { "root/root.key", "root/ca.key",       "mosquitto/broker.key",
+                                           "mosquitto/acl", "keys/trust.bundle", "keys/root.pub",
+                                           "keys/ca.crt" };
     init(dir, "--camera front --camera yard:file:/srv/yard.mp4 --listen 0.0.0.0:9000 --broker-port 18883");
 
     for (size_t i = 0; i < BF_COUNT_OF(nodes); i++)
@@ -262,7 +265,8 @@ static void test_node_export(void **state)
 {
     _cleanup_(bf_freep) char *dir = site_dir(state), *to = ctl_format("%s/usb", ((struct scratch *)*state)->path);
     _cleanup_(bf_freep) char *line = ctl_format("node export front --to %s", to);
-    static const char *const expected[] = {"front.key", "front.crt", "front.tls.key", "ca.crt", "root.pub", "trust.bundle"};
+    static const char *const expected[] = { "front.key", "front.crt", "front.tls.key",
+                                            "ca.crt",    "root.pub",  "trust.bundle" };
     init(dir, "--camera front");
     assert_int_equal(run(dir, ctl_cmd_node, line), CTL_OK);
     assert_int_equal(mode_of(to, ""), 0700);
@@ -276,6 +280,34 @@ static void test_node_export(void **state)
     closedir(listing);
     assert_int_equal(n, BF_COUNT_OF(expected) + 2);
     assert_int_equal(run(dir, ctl_cmd_node, "node export nobody --to /nowhere"), CTL_FAILED);
+}
+
+/* A broker knows one connection a node: two at a time need two operators, and find them by themselves. */
+static void test_operators(void **state)
+{
+    _cleanup_(bf_freep) char *dir = site_dir(state);
+    struct ctl_operator *first = NULL, *second = NULL;
+    struct bf_error e = { 0 };
+    init(dir, "");
+    struct ctl_site *s = open_site(dir);
+    assert_int_equal(ctl_operator_open(&first, s, NULL, &e), 0);
+    assert_string_equal(first->node, "operator");
+    assert_int_equal(first->epoch, 1);
+    assert_int_equal(ctl_operator_open(&second, s, NULL, &e), -EBUSY);
+    assert_non_null(strstr(e.text, "belfryctl node add"));
+    assert_int_equal(ctl_operator_open(&second, s, "gateway-1", &e), -ENOENT);
+    ctl_operator_free(first);
+    assert_int_equal(ctl_operator_open(&first, s, NULL, &e), 0);
+    assert_int_equal(first->epoch, 2);
+
+    assert_int_equal(run(dir, ctl_cmd_node, "node add second --role operator"), CTL_OK);
+    struct ctl_site *again = open_site(dir);
+    assert_int_equal(ctl_operator_open(&second, again, NULL, &e), 0);
+    assert_string_equal(second->node, "second");
+    ctl_operator_free(first);
+    ctl_operator_free(second);
+    ctl_site_free(again);
+    ctl_site_free(s);
 }
 
 static void test_offline_root(void **state)
@@ -347,18 +379,19 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_init),
-                                       TEST(test_init_leaves_a_site_alone),
-                                       TEST(test_init_finishes_what_was_interrupted),
-                                       TEST(test_init_refuses),
-                                       TEST(test_broker_for_other_hosts),
-                                       TEST(test_node_add),
-                                       TEST(test_node_rotate),
-                                       TEST(test_node_revoke),
-                                       TEST(test_node_export),
-                                       TEST(test_offline_root),
-                                       TEST(test_forged_bundle),
-                                       TEST(test_no_site),
-                                       TEST(test_camera_args)};
+    const struct CMUnitTest tests[] = { TEST(test_init),
+                                        TEST(test_init_leaves_a_site_alone),
+                                        TEST(test_init_finishes_what_was_interrupted),
+                                        TEST(test_init_refuses),
+                                        TEST(test_broker_for_other_hosts),
+                                        TEST(test_node_add),
+                                        TEST(test_node_rotate),
+                                        TEST(test_node_revoke),
+                                        TEST(test_node_export),
+                                        TEST(test_operators),
+                                        TEST(test_offline_root),
+                                        TEST(test_forged_bundle),
+                                        TEST(test_no_site),
+                                        TEST(test_camera_args) };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
