@@ -186,6 +186,7 @@ struct caller {
     int result;
     pthread_t thread;
     atomic_bool done;
+    uv_async_t wake; /* the loop has to look whether it is done */
 };
 
 static void *call_thread(void *user)
@@ -194,7 +195,13 @@ static void *call_thread(void *user)
 
     c->result = bf_calls_ask(c->calls, c->call, c->timeout_ms);
     c->done = true;
+    uv_async_send(&c->wake);
     return NULL;
+}
+
+static bool is_done(void *user)
+{
+    return ((struct caller *)user)->done;
 }
 
 static struct bf_call *kept;
@@ -211,22 +218,32 @@ static void answer_or_keep(void *user, struct bf_call *call)
     bf_call_answer(call);
 }
 
-static bool is_done(void *user)
-{
-    return ((struct caller *)user)->done;
-}
-
 static bool is_kept(void *user)
 {
     (void)user;
     return kept != NULL;
 }
 
-static void begin_call(struct caller *c, struct bf_calls *calls, enum bf_call_kind kind, uint64_t timeout_ms)
+static void look(uv_async_t *handle)
+{
+    (void)handle;
+}
+
+static void begin_call(struct caller *c, uv_loop_t *loop, struct bf_calls *calls, enum bf_call_kind kind,
+                       uint64_t timeout_ms)
 {
     *c = (struct caller){.calls = calls, .call = bf_call_new(kind), .timeout_ms = timeout_ms};
     snprintf(c->call->camera, sizeof c->call->camera, "door");
+    uv_async_init(loop, &c->wake, look);
     assert_int_equal(pthread_create(&c->thread, NULL, call_thread, c), 0);
+}
+
+static void end_call(struct caller *c, uv_loop_t *loop)
+{
+    run_until(loop, is_done, c);
+    pthread_join(c->thread, NULL);
+    uv_close((uv_handle_t *)&c->wake, NULL);
+    uv_run(loop, UV_RUN_NOWAIT);
 }
 
 static void test_calls(void **state)
@@ -239,17 +256,16 @@ static void test_calls(void **state)
     uv_loop_init(&loop);
     assert_int_equal(bf_calls_new(&calls, &loop, answer_or_keep, NULL), 0);
 
-    begin_call(&c, calls, BF_CALL_CAMERA, 5000);
-    run_until(&loop, is_done, &c);
-    pthread_join(c.thread, NULL);
+    begin_call(&c, &loop, calls, BF_CALL_CAMERA, 5000);
+    end_call(&c, &loop);
     assert_int_equal(c.result, 0);
     assert_string_equal(c.call->detail, "for door");
     bf_call_unref(c.call);
 
     kept = NULL;
-    begin_call(&c, calls, BF_CALL_STOP, 20); /* answered too late */
+    begin_call(&c, &loop, calls, BF_CALL_STOP, 500); /* answered too late */
     run_until(&loop, is_kept, NULL);
-    pthread_join(c.thread, NULL);
+    end_call(&c, &loop);
     assert_int_equal(c.result, -ETIMEDOUT);
     assert_false(bf_call_wanted(kept));
     bf_call_answer(kept);
@@ -257,8 +273,8 @@ static void test_calls(void **state)
     bf_call_unref(c.call);
 
     bf_calls_shut(calls);
-    begin_call(&c, calls, BF_CALL_CAMERA, 5000);
-    pthread_join(c.thread, NULL);
+    begin_call(&c, &loop, calls, BF_CALL_CAMERA, 5000);
+    end_call(&c, &loop);
     assert_int_equal(c.result, -ESHUTDOWN);
     bf_call_unref(c.call);
     bf_calls_free(calls);
