@@ -1,5 +1,5 @@
 # The few words that a person types; CMake does the building.
-.PHONY: all up test unit deps deps-test clean bench
+.PHONY: all up test unit lint deps deps-test clean bench
 
 BUILD := build/release
 STACK_ROOT ?= .stack
@@ -22,6 +22,11 @@ unit: deps-test
 	cmake --preset dev
 	cmake --build build/dev
 	ctest --preset dev -L unit
+
+# Layout, likely mistakes, layers, scripts.
+lint: deps-test
+	cmake --preset clang
+	tools/lint
 
 bench: all
 	bench/run
