@@ -25,5 +25,6 @@ function(belfry_unit_test name)
     target_compile_definitions(test-${name} PRIVATE BELFRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_link_libraries(test-${name} PRIVATE ${A_LINK} belfry_options PkgConfig::CMOCKA)
     add_test(NAME unit.${name} COMMAND test-${name})
-    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 60)
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 60
+        ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endfunction()
