@@ -49,7 +49,7 @@ int bf_srt_error(void)
     int code = srt_getlasterror(&system);
     if (code == SRT_EDUPLISTEN || system == EADDRINUSE)
         return -EADDRINUSE;
-    if (code == SRT_EASYNCSND || code == SRT_EASYNCRCV)
+    if (code == SRT_EASYNCSND || code == SRT_EASYNCRCV || code == SRT_ETIMEOUT)
         return -EAGAIN;
     return system > 0 ? -system : -EIO;
 }

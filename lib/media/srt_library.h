@@ -10,7 +10,8 @@
 int bf_srt_library_start(void); /* -EIO. Each success is matched by one stop; the last stop ends libsrt's threads */
 void bf_srt_library_stop(void);
 
-/* The last failed call of this thread as negative errno; -EAGAIN where it would have blocked. */
+/* The last failed call of this thread as negative errno; -EAGAIN where it would have blocked, or did for as long as
+ * it may. */
 int bf_srt_error(void);
 /* The same, with "SRT <what> <host> port <port>: <why>" in e. */
 int bf_srt_fail(struct bf_error *e, const struct bf_transport_options *o, const char *what);

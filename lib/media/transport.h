@@ -46,7 +46,8 @@ int bf_transport_recv(struct bf_transport *t, void *ret, size_t size);
 uint16_t bf_transport_port(const struct bf_transport *t);
 
 void bf_transport_cancel(struct bf_transport *t);
-/* An SRT sender first waits, a second at most, until its peer has acknowledged what was sent. */
+/* An SRT sender first waits, a second at most, until its peer has acknowledged what was sent; not after
+ * bf_transport_cancel. */
 void bf_transport_free(struct bf_transport *t);
 
 struct bf_transport_counters {

@@ -4,21 +4,25 @@
 
 #include <srt/access_control.h>
 
+#include "base/clock.h"
 #include "media/srt_library.h"
 #include "media/transport_impl.h"
 
 #define PEER_IDLE_MS 2000 /* a peer that vanished without a word gives its place free after this */
 #define TAIL_SLACK_MS 100
 #define TAIL_SLICE_MS 5
+#define LOOK_MS 100 /* how long a second caller may believe that it is the one */
 #define BACKLOG 4 /* callers at the same moment; all but the first are closed on accept */
 #define AES_256_BYTES 32
+#define PAYLOAD_MAX ((size_t)SRT_LIVE_MAX_PLSIZE)
 
 struct srt {
     struct bf_transport base;
-    SRTSOCKET listener;     /* SRT_INVALID_SOCK for a sender */
-    _Atomic SRTSOCKET peer; /* the connection; SRT_INVALID_SOCK for none */
-    atomic_bool taken;      /* read by libsrt's thread in refuse_while_taken */
-    int epoll;
+    SRTSOCKET listener;           /* SRT_INVALID_SOCK for a sender */
+    _Atomic SRTSOCKET peer;       /* the connection; SRT_INVALID_SOCK for none */
+    atomic_bool taken;            /* read by libsrt's thread in refuse_while_taken */
+    int epoll;                    /* a sender's connection, or the listener */
+    uint64_t look_at_ms;          /* when the listener is looked at next while a peer sends */
     bool ended;                   /* the peer has left; what is in the buffer becomes due within the latency */
     struct bf_deadline tail;      /* and is waited for until then */
     int latency_ms;               /* as agreed with the peer */
@@ -76,8 +80,6 @@ static void hang_up(struct srt *s)
     uint64_t lost = lost_by(peer);
     atomic_store(&s->peer, SRT_INVALID_SOCK);
     bf_count(&s->lost_before, lost);
-    if (!s->ended)
-        srt_epoll_remove_usock(s->epoll, peer);
     s->ended = false;
     srt_close(peer);
     atomic_store(&s->taken, false);
@@ -96,6 +98,16 @@ static int refuse_while_taken(void *user, SRTSOCKET caller, int version, const s
     return -1;
 }
 
+/* Reads of this connection block, a slice at most. A wait in the epoll would wake up every 10 ms and at each packet, and
+ * each read that finds nothing costs a C++ exception. This fails only where the caller has left again; then no read
+ * blocks. */
+static void block_reads(SRTSOCKET peer)
+{
+    const int blocking = 1, slice_ms = BF_TRANSPORT_SLICE_MS;
+    srt_setsockflag(peer, SRTO_RCVTIMEO, &slice_ms, sizeof(slice_ms));
+    srt_setsockflag(peer, SRTO_RCVSYN, &blocking, sizeof(blocking));
+}
+
 /* Takes the first caller in the queue; others that got into it at the same moment are sent away. */
 static void accept_callers(struct srt *s)
 {
@@ -103,11 +115,12 @@ static void accept_callers(struct srt *s)
         SRTSOCKET caller = srt_accept(s->listener, NULL, NULL);
         if (caller == SRT_INVALID_SOCK)
             return;
-        if (atomic_load(&s->peer) != SRT_INVALID_SOCK || watch(s, caller, SRT_EPOLL_IN | SRT_EPOLL_ERR) < 0) {
+        if (atomic_load(&s->peer) != SRT_INVALID_SOCK) {
             bf_count(&s->base.refused_source, 1);
             srt_close(caller);
             continue;
         }
+        block_reads(caller);
         int size = sizeof(s->latency_ms);
         srt_getsockflag(caller, SRTO_RCVLATENCY, &s->latency_ms, &size);
         atomic_store(&s->peer, caller);
@@ -131,19 +144,45 @@ static bool holds_data(SRTSOCKET peer)
     return srt_getsockflag(peer, SRTO_RCVDATA, &packets, &size) == 0 && packets > 0;
 }
 
+/* refuse_while_taken keeps callers out while a peer sends, but for one that it let in just before: that one would
+ * believe itself to be connected. */
+static void send_others_away(struct srt *s)
+{
+    uint64_t now_ms = bf_mono_ms();
+    if (now_ms < s->look_at_ms)
+        return;
+    s->look_at_ms = now_ms + LOOK_MS;
+    wait_ready(s, 0);
+}
+
 /* libsrt hands packets out when they are due, also those that it holds when the peer says goodbye: they are waited for.
- * The connection leaves the epoll, where it would count as ready all the time. */
+ * Reads of a connection that has ended do not block. */
 static int wait_for_tail(struct srt *s, SRTSOCKET peer)
 {
     if (!s->ended) {
         s->ended = true;
         s->tail = bf_deadline_in((unsigned)s->latency_ms + TAIL_SLACK_MS);
-        srt_epoll_remove_usock(s->epoll, peer);
     }
     if (holds_data(peer) && bf_transport_slice(&s->base, s->tail) > 0)
         return wait_ready(s, TAIL_SLICE_MS);
     hang_up(s);
     return -EPIPE;
+}
+
+/* A read that waits while the connection ends takes the next packet out and still tells of the end alone. What it wrote
+ * over marks made before is that packet, as far as it is whole TS packets: those of our senders always are. */
+static void mark(uint8_t *room, size_t size)
+{
+    for (size_t at = 0; at < size; at += BF_TS_PACKET_SIZE)
+        room[at] = 0;
+}
+
+static size_t written_over_marks(const uint8_t *room, size_t size)
+{
+    size_t at = 0;
+    while (at + BF_TS_PACKET_SIZE <= size && room[at] == 0x47)
+        at += BF_TS_PACKET_SIZE;
+    return at;
 }
 
 static int srt_receive(struct bf_transport *t, uint8_t *room, size_t size, int wait_ms)
@@ -153,12 +192,17 @@ static int srt_receive(struct bf_transport *t, uint8_t *room, size_t size, int w
     if (peer == SRT_INVALID_SOCK)
         return wait_ready(s, wait_ms);
 
+    send_others_away(s);
+    if (size > PAYLOAD_MAX)
+        size = PAYLOAD_MAX;
+    mark(room, size);
     int n = srt_recvmsg(peer, (char *)room, (int)size);
     if (n > 0)
         return n;
     if (n < 0 && bf_srt_error() == -EAGAIN)
-        return wait_ready(s, wait_ms);
-    return wait_for_tail(s, peer);
+        return -EAGAIN;
+    n = (int)written_over_marks(room, size);
+    return n > 0 ? n : wait_for_tail(s, peer);
 }
 
 static int srt_transmit(struct bf_transport *t, const void *data, size_t size)
@@ -192,7 +236,7 @@ static void srt_release(struct bf_transport *t)
     struct srt *s = (struct srt *)t;
     if (s->listener != SRT_INVALID_SOCK)
         srt_close(s->listener); /* no callback runs after this */
-    else if (atomic_load(&s->peer) != SRT_INVALID_SOCK)
+    else if (atomic_load(&s->peer) != SRT_INVALID_SOCK && !atomic_load(&t->cancelled))
         linger(atomic_load(&s->peer));
     hang_up(s);
     if (s->epoll >= 0)

@@ -71,9 +71,17 @@ static int start_worker(struct camera *c)
         return r;
     }
     bf_info("starting", "session=%s source=%s video=%ux%u fps=%u bitrate_kbps=%u to=%s:%u", c->wanted.id,
-            c->source->name, c->wanted.width, c->wanted.height, c->wanted.fps, c->wanted.bitrate_kbps, c->wanted.host,
-            c->wanted.port);
+            c->source->name, c->wanted.width, c->wanted.height, c->wanted.fps, c->wanted.bitrate_kbps,
+            c->wanted.endpoint.host, c->wanted.endpoint.port);
     return 0;
+}
+
+static void redirect_worker(struct camera *c)
+{
+    const struct bf_camera_endpoint *to = &c->wanted.endpoint;
+
+    bf_info("the receiver is elsewhere", "session=%s to=%s:%u", c->wanted.id, to->host, to->port);
+    bf_worker_redirect(c->worker, to);
 }
 
 static void on_retry(uv_timer_t *timer);
@@ -108,6 +116,8 @@ static void apply(struct camera *c, unsigned actions)
     }
     if ((actions & BF_CONTROL_START_WORKER) && start_worker(c) < 0)
         actions |= bf_control_ended(&c->control, true, bf_mono_ms());
+    if (actions & BF_CONTROL_REDIRECT_WORKER)
+        redirect_worker(c);
     if (actions & BF_CONTROL_REPORT)
         bf_service_report(c->service);
     arm_retry(c);
@@ -188,11 +198,9 @@ static void on_wake(uv_async_t *handle)
         on_event(c, &event);
 }
 
-/* Keeps the newest form of a wish until a worker takes it; a session that runs is left alone. */
+/* Keeps the newest form of a wish until a worker takes it. */
 static void learn(struct camera *c, const Belfry__V1__CameraSession *session)
 {
-    if (strcmp(c->control.running, session->session_id) == 0 && strcmp(c->wanted.id, session->session_id) == 0)
-        return;
     if (strcmp(c->control.wanted, session->session_id) != 0)
         bf_camera_report_session(&c->report);
 
@@ -203,6 +211,28 @@ static void learn(struct camera *c, const Belfry__V1__CameraSession *session)
         bf_camera_session_make(&c->wanted, session, config_of(c), bf_service_key(c->service), &c->wanted_error);
 }
 
+static bool runs(const struct camera *c, const Belfry__V1__CameraSession *session)
+{
+    return strcmp(c->control.running, session->session_id) == 0 && strcmp(c->wanted.id, session->session_id) == 0;
+}
+
+/* Of a session that runs only the receiver can change: ingest listens elsewhere after a restart. True when it has. */
+static bool follow(struct camera *c, const Belfry__V1__CameraSession *session)
+{
+    struct bf_camera_endpoint endpoint;
+    struct bf_error e;
+    int r = bf_camera_endpoint_make(&endpoint, session, bf_service_key(c->service), &e);
+
+    if (r < 0) {
+        bf_service_failed(c->service, "session_refused", &e);
+        return false;
+    }
+    bool moved = !bf_camera_endpoint_same(&endpoint, &c->wanted.endpoint);
+    c->wanted.endpoint = endpoint;
+    bf_camera_endpoint_wipe(&endpoint);
+    return moved;
+}
+
 void bf_camera_on_desired(void *user, const struct bf_incoming *m)
 {
     struct camera *c = user;
@@ -211,11 +241,16 @@ void bf_camera_on_desired(void *user, const struct bf_incoming *m)
     if (bf_service_observe(c->service, m, desired->lease) < 0 || c->draining)
         return;
 
-    if (desired->session != NULL) {
+    const Belfry__V1__CameraSession *session = desired->session;
+    bool moved = session != NULL && runs(c, session) && follow(c, session);
+
+    if (session != NULL) {
         bf_lease_timer_renew(&c->lease, desired->lease->lease_ms);
-        learn(c, desired->session);
+        if (!runs(c, session))
+            learn(c, session);
     }
-    apply(c, bf_control_desire(&c->control, desired->session != NULL ? desired->session->session_id : NULL));
+    unsigned actions = bf_control_desire(&c->control, session != NULL ? session->session_id : NULL);
+    apply(c, actions | (moved ? bf_control_redirect(&c->control) : 0));
 }
 
 static void on_lease_expired(void *user)

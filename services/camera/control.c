@@ -55,6 +55,14 @@ unsigned bf_control_desire(struct bf_control *c, const char *session)
     return c->phase == BF_CONTROL_STOPPING ? 0 : enter(c, BF_CONTROL_STOPPING) | BF_CONTROL_STOP_WORKER;
 }
 
+unsigned bf_control_redirect(struct bf_control *c)
+{
+    if (c->phase != BF_CONTROL_STARTING && c->phase != BF_CONTROL_STREAMING)
+        return 0;
+
+    return bf_control_interrupted(c) | BF_CONTROL_REDIRECT_WORKER;
+}
+
 unsigned bf_control_streaming(struct bf_control *c, uint64_t now_ms)
 {
     if (c->phase != BF_CONTROL_STARTING)

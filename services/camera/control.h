@@ -18,9 +18,10 @@ enum bf_control_phase {
 
 /* What the caller has to do, in this order. */
 enum bf_control_action {
-    BF_CONTROL_STOP_WORKER = 1 << 0,  /* tell it to stop; its end will be told */
-    BF_CONTROL_START_WORKER = 1 << 1, /* for `wanted` */
-    BF_CONTROL_REPORT = 1 << 2        /* phase or session has changed */
+    BF_CONTROL_STOP_WORKER = 1 << 0,     /* tell it to stop; its end will be told */
+    BF_CONTROL_START_WORKER = 1 << 1,    /* for `wanted` */
+    BF_CONTROL_REDIRECT_WORKER = 1 << 2, /* to where the session's media go now */
+    BF_CONTROL_REPORT = 1 << 3           /* phase or session has changed */
 };
 
 #define BF_CONTROL_RETRY_FIRST_MS 500 /* doubles with each failure in a row */
@@ -41,6 +42,8 @@ const char *bf_control_session(const struct bf_control *c);
 
 /* The desired level: a session id, or NULL for off (also when the lease has run out, and at shutdown). */
 unsigned bf_control_desire(struct bf_control *c, const char *session);
+/* The media of the session that is wanted go elsewhere than before. A worker that is yet to start goes there anyway. */
+unsigned bf_control_redirect(struct bf_control *c);
 /* The worker has sent its first access unit (again, after it had lost the receiver). */
 unsigned bf_control_streaming(struct bf_control *c, uint64_t now_ms);
 /* The worker has lost the receiver and is trying to reach it. */

@@ -4,9 +4,61 @@
 
 #include "base/clock.h"
 
-void bf_link_init(struct bf_link *l, const struct bf_camera_session *session, const struct bf_stop *stop)
+void bf_link_init(struct bf_link *l, const struct bf_camera_endpoint *endpoint, const struct bf_stop *stop)
 {
-    *l = (struct bf_link){ .session = session, .stop = stop };
+    *l = (struct bf_link){ .stop = stop, .endpoint = *endpoint };
+    pthread_mutex_init(&l->lock, NULL);
+}
+
+void bf_link_done(struct bf_link *l)
+{
+    bf_camera_endpoint_wipe(&l->endpoint);
+    bf_camera_endpoint_wipe(&l->next);
+    pthread_mutex_destroy(&l->lock);
+}
+
+void bf_link_interrupt(struct bf_link *l)
+{
+    atomic_store(&l->interrupted, true);
+}
+
+void bf_link_redirect(struct bf_link *l, const struct bf_camera_endpoint *endpoint)
+{
+    pthread_mutex_lock(&l->lock);
+    l->next = *endpoint;
+    l->has_next = true;
+    pthread_mutex_unlock(&l->lock);
+    bf_link_interrupt(l);
+}
+
+static bool take_next(struct bf_link *l)
+{
+    pthread_mutex_lock(&l->lock);
+    bool has_next = l->has_next;
+    if (has_next)
+        l->endpoint = l->next;
+    l->has_next = false;
+    pthread_mutex_unlock(&l->lock);
+    return has_next;
+}
+
+bool bf_link_follow(struct bf_link *l)
+{
+    if (!atomic_exchange(&l->interrupted, false))
+        return false;
+    if (bf_stop_raised(l->stop)) {
+        bf_link_interrupt(l);
+        return false;
+    }
+    if (!take_next(l))
+        return false;
+
+    if (l->transport != NULL)
+        bf_transport_cancel(l->transport);
+    bf_link_down(l);
+    l->failures = 0;
+    l->retry_at_us = 0;
+    return true;
 }
 
 static int failed(struct bf_link *l, int r)
@@ -25,15 +77,15 @@ static int failed(struct bf_link *l, int r)
 
 int bf_link_try(struct bf_link *l, struct bf_error *e)
 {
-    const struct bf_camera_session *s = l->session;
+    const struct bf_camera_endpoint *to = &l->endpoint;
     const struct bf_transport_options options = {
-        .kind = s->transport,
-        .host = s->host,
-        .port = s->port,
-        .latency_ms = s->latency_ms,
-        .passphrase = s->passphrase[0] != '\0' ? s->passphrase : NULL,
+        .kind = to->transport,
+        .host = to->host,
+        .port = to->port,
+        .latency_ms = to->latency_ms,
+        .passphrase = to->passphrase[0] != '\0' ? to->passphrase : NULL,
         .timeout_ms = BF_LINK_DIAL_MS,
-        .stop = &l->stop->raised,
+        .stop = &l->interrupted,
     };
 
     if (bf_mono_us() < l->retry_at_us)

@@ -56,34 +56,38 @@ static int open_encoder(struct bf_pipeline *p)
     return 0;
 }
 
-/* Tries the receiver when it is time to. Only a stop ends this: the lease decides how long it is worth trying. */
-static int keep_linked(struct bf_pipeline *p)
+static void forget_link(struct bf_pipeline *p)
+{
+    if (p->linked)
+        p->counters.reconnects++;
+    p->linked = p->streaming = false;
+}
+
+/* Goes where the receiver is now, and tries it when it is time to. The lease decides how long it is worth trying. */
+static void keep_linked(struct bf_pipeline *p)
 {
     struct bf_error e = { 0 };
 
+    if (bf_link_follow(&p->link))
+        forget_link(p);
     if (p->linked)
-        return 0;
+        return;
 
     int r = bf_link_try(&p->link, &e);
-    if (r == -ECANCELED)
-        return r;
     if (r == 0)
         p->linked = p->force_idr = true;
-    else if (r != -EAGAIN && bf_link_failures(&p->link) == 1)
+    else if (r != -EAGAIN && r != -ECANCELED && bf_link_failures(&p->link) == 1)
         p->tell(p->user, BF_PIPELINE_UNREACHABLE, "receiver_unreachable", &e);
-
-    return 0;
 }
 
 static void lose_link(struct bf_pipeline *p, int why)
 {
     struct bf_error e;
 
-    bf_fail(&e, why, "the receiver at %s port %u has left (%s); dialling it again", p->session->host,
-            (unsigned)p->session->port, strerror(-why));
+    bf_fail(&e, why, "the receiver at %s port %u has left (%s); dialling it again", p->link.endpoint.host,
+            (unsigned)p->link.endpoint.port, strerror(-why));
     bf_link_down(&p->link);
-    p->linked = p->streaming = false;
-    p->counters.reconnects++;
+    forget_link(p);
     p->tell(p->user, BF_PIPELINE_UNREACHABLE, "receiver_lost", &e);
 }
 
@@ -132,23 +136,24 @@ static int64_t pts_90k(struct bf_pipeline *p, uint64_t mono_us)
     return p->last_pts_90k = pts;
 }
 
-static int send_unit(struct bf_pipeline *p, const struct bf_encoded *unit)
+/* A receiver begins with an IDR. An encoder that holds pictures back gives what it still had before the one that was
+ * asked for: those are let go. */
+static void send_unit(struct bf_pipeline *p, const struct bf_encoded *unit)
 {
-    int r = bf_link_write(&p->link, unit->data, unit->size, pts_90k(p, unit->mono_us), unit->idr);
+    int64_t pts = pts_90k(p, unit->mono_us);
+    int r = p->streaming || unit->idr ? bf_link_write(&p->link, unit->data, unit->size, pts, unit->idr) : -EAGAIN;
 
-    if (r == -ECANCELED)
-        return r;
     if (r < 0) {
         p->counters.unsent++;
-        lose_link(p, r);
-        return 0;
+        if (r != -ECANCELED && r != -EAGAIN)
+            lose_link(p, r);
+        return;
     }
     p->counters.frames++;
     p->counters.bytes += unit->size;
     if (!p->streaming)
         p->tell(p->user, BF_PIPELINE_STREAMING, NULL, NULL);
     p->streaming = true;
-    return 0;
 }
 
 static int encode_and_send(struct bf_pipeline *p, const struct bf_frame *f)
@@ -164,7 +169,9 @@ static int encode_and_send(struct bf_pipeline *p, const struct bf_frame *f)
         return end_with(p, "encoder_failed", r);
     }
     p->force_idr = false;
-    return r == -EAGAIN ? 0 : send_unit(p, &unit);
+    if (r == 0)
+        send_unit(p, &unit);
+    return 0;
 }
 
 static void tell_progress(struct bf_pipeline *p)
@@ -182,10 +189,9 @@ static void tell_progress(struct bf_pipeline *p)
 static int step(struct bf_pipeline *p)
 {
     struct bf_frame f;
-    int r = keep_linked(p);
 
-    if (r == 0)
-        r = next_frame(p, &f);
+    keep_linked(p);
+    int r = next_frame(p, &f);
     if (r != 0)
         return r < 0 ? r : 0;
 
@@ -202,7 +208,6 @@ void bf_pipeline_run(struct bf_pipeline *p)
     p->end_code = "";
     p->source_options = (struct bf_source_options){ p->session->width, p->session->height, p->session->fps,
                                                     p->file,           p->sensor,          p->stop };
-    bf_link_init(&p->link, p->session, p->stop);
     p->next_progress_us = bf_mono_us() + PROGRESS_US;
 
     int r = open_source(p);

@@ -32,6 +32,7 @@ struct bf_pipeline {
     const struct bf_source_ops *ops;
     const char *file, *sensor, *encoder_name;
     const struct bf_stop *stop;
+    struct bf_link link; /* initialised; interrupted after the stop flag has gone up, redirected at any time */
     bool barcode;
     uint32_t no_frame_ms;
     /* `code` and `why` are NULL where nothing is wrong. Called on the running thread. */
@@ -50,7 +51,6 @@ struct bf_pipeline {
     void *source;
     bool silent;
     struct bf_source_format encoder_format;
-    struct bf_link link;
     bool linked, streaming, force_idr;
     int64_t last_pts_90k;
     uint64_t next_progress_us;

@@ -36,27 +36,56 @@ static int choose_video(struct bf_camera_session *s, const Belfry__V1__VideoPara
     return 0;
 }
 
-static int choose_endpoint(struct bf_camera_session *s, const Belfry__V1__Endpoint *m, const struct bf_key *key,
-                           struct bf_error *e)
+static int open_media_key(struct bf_camera_endpoint *t, const Belfry__V1__CameraSession *m, const struct bf_key *key,
+                          struct bf_error *e)
 {
-    if (m == NULL || m->host[0] == '\0' || strlen(m->host) >= sizeof(s->host) || m->port == 0 || m->port > UINT16_MAX)
-        return bf_fail(e, -EINVAL, "session %s has no endpoint to send to", s->id);
+    const ProtobufCBinaryData *sealed = &m->endpoint->sealed_media_key;
 
-    s->transport = m->transport == BELFRY__V1__TRANSPORT__TRANSPORT_UDP ? BF_TRANSPORT_UDP : BF_TRANSPORT_SRT;
-    snprintf(s->host, sizeof(s->host), "%s", m->host);
-    s->port = (uint16_t)m->port;
-    s->latency_ms = m->latency_ms;
-    if (m->sealed_media_key.len == 0)
-        return s->transport == BF_TRANSPORT_UDP ? 0 : bf_fail(e, -EINVAL, "session %s: SRT without a media key", s->id);
+    if (sealed->len == 0)
+        return t->transport == BF_TRANSPORT_UDP
+                   ? 0
+                   : bf_fail(e, -EINVAL, "session %s: SRT without a media key", m->session_id);
 
-    int r =
-        bf_seal_open(key, m->sealed_media_key.data, m->sealed_media_key.len, s->passphrase, sizeof(s->passphrase) - 1);
+    int r = bf_seal_open(key, sealed->data, sealed->len, t->passphrase, sizeof(t->passphrase) - 1);
     if (r < 0)
         return bf_fail(e, r,
                        "session %s: the media key is not sealed to this camera's key; if the key was rotated, "
                        "the trust bundle of ingest is older than that",
-                       s->id);
+                       m->session_id);
     return 0;
+}
+
+int bf_camera_endpoint_make(struct bf_camera_endpoint *ret, const Belfry__V1__CameraSession *m,
+                            const struct bf_key *key, struct bf_error *e)
+{
+    const Belfry__V1__Endpoint *from = m->endpoint;
+    struct bf_camera_endpoint t = { 0 };
+
+    if (from == NULL || from->host[0] == '\0' || strlen(from->host) >= sizeof(t.host) || from->port == 0 ||
+        from->port > UINT16_MAX)
+        return bf_fail(e, -EINVAL, "session %s has no endpoint to send to", m->session_id);
+
+    t.transport = from->transport == BELFRY__V1__TRANSPORT__TRANSPORT_UDP ? BF_TRANSPORT_UDP : BF_TRANSPORT_SRT;
+    snprintf(t.host, sizeof(t.host), "%s", from->host);
+    t.port = (uint16_t)from->port;
+    t.latency_ms = from->latency_ms;
+    int r = open_media_key(&t, m, key, e);
+    if (r == 0)
+        *ret = t;
+
+    bf_camera_endpoint_wipe(&t);
+    return r;
+}
+
+bool bf_camera_endpoint_same(const struct bf_camera_endpoint *a, const struct bf_camera_endpoint *b)
+{
+    return a->transport == b->transport && strcmp(a->host, b->host) == 0 && a->port == b->port &&
+           a->latency_ms == b->latency_ms && strcmp(a->passphrase, b->passphrase) == 0;
+}
+
+void bf_camera_endpoint_wipe(struct bf_camera_endpoint *t)
+{
+    explicit_bzero(t->passphrase, sizeof(t->passphrase));
 }
 
 int bf_camera_session_make(struct bf_camera_session *ret, const Belfry__V1__CameraSession *m,
@@ -68,7 +97,7 @@ int bf_camera_session_make(struct bf_camera_session *ret, const Belfry__V1__Came
     snprintf(s.id, sizeof(s.id), "%s", m->session_id);
     r = choose_video(&s, m->video != NULL ? m->video : &no_video, config, e);
     if (r == 0)
-        r = choose_endpoint(&s, m->endpoint, key, e);
+        r = bf_camera_endpoint_make(&s.endpoint, m, key, e);
     if (r == 0)
         *ret = s;
 
@@ -78,7 +107,7 @@ int bf_camera_session_make(struct bf_camera_session *ret, const Belfry__V1__Came
 
 void bf_camera_session_wipe(struct bf_camera_session *s)
 {
-    explicit_bzero(s->passphrase, sizeof(s->passphrase));
+    bf_camera_endpoint_wipe(&s->endpoint);
 }
 
 uint32_t bf_camera_session_gop_frames(const struct bf_camera_session *s)

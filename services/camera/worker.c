@@ -22,10 +22,10 @@ struct bf_worker {
     struct bf_stop stop;
     struct bf_mailbox *events;
     atomic_bool ended;           /* set last by the thread: then the pipeline may be looked at */
-    struct bf_pipeline pipeline; /* the thread's until then */
+    struct bf_pipeline pipeline; /* the thread's until then, but for what others may do to its link */
 
     pthread_t thread;
-    bool has_thread, end_told;
+    bool has_link, has_thread, end_told;
 };
 
 static void describe(struct bf_worker_event *ret, const struct bf_pipeline *p, const char *code,
@@ -111,6 +111,8 @@ static int prepare(struct bf_worker *w, const struct bf_worker_options *o)
         .tell = tell,
         .user = w,
     };
+    bf_link_init(&w->pipeline.link, &w->session.endpoint, &w->stop);
+    w->has_link = true;
     return 0;
 }
 
@@ -152,6 +154,12 @@ int bf_worker_poll(struct bf_worker *w, struct bf_worker_event *ret)
 void bf_worker_stop(struct bf_worker *w)
 {
     bf_stop_raise(&w->stop);
+    bf_link_interrupt(&w->pipeline.link);
+}
+
+void bf_worker_redirect(struct bf_worker *w, const struct bf_camera_endpoint *endpoint)
+{
+    bf_link_redirect(&w->pipeline.link, endpoint);
 }
 
 void bf_worker_free(struct bf_worker *w)
@@ -163,6 +171,8 @@ void bf_worker_free(struct bf_worker *w)
         pthread_join(w->thread, NULL);
         malloc_trim(0); /* most of the process was its encoder's memory: an idle camera gives it back */
     }
+    if (w->has_link)
+        bf_link_done(&w->pipeline.link);
     bf_mailbox_free(w->events);
     bf_stop_done(&w->stop);
     bf_camera_session_wipe(&w->session);

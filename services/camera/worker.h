@@ -1,5 +1,5 @@
 /* One session's pipeline on a thread of its own. Loop thread only; the worker's thread shares a mailbox and the stop
- * flag with it, nothing else. */
+ * flag with it, and the link's next endpoint, nothing else. */
 #ifndef BELFRY_CAMERA_WORKER_H
 #define BELFRY_CAMERA_WORKER_H
 
@@ -38,6 +38,8 @@ struct bf_worker_event {
 int bf_worker_new(struct bf_worker **ret, const struct bf_worker_options *o, struct bf_error *e);
 /* The next event, in order; -EAGAIN when there is none. Nothing follows ENDED. */
 int bf_worker_poll(struct bf_worker *w, struct bf_worker_event *ret);
+/* The receiver is elsewhere: it is dialled there at once, source and encoder go on. STREAMING is told again. */
+void bf_worker_redirect(struct bf_worker *w, const struct bf_camera_endpoint *endpoint);
 /* Asks it to end; returns at once. */
 void bf_worker_stop(struct bf_worker *w);
 /* Stops and joins: at once after ENDED, else it waits for the thread. NULL is fine. */

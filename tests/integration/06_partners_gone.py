@@ -54,6 +54,23 @@ class PartnersGone(StackTest):
         self.newer_part(stream)
         self.stop()
 
+    def test_5_ingest_that_comes_back_continues_the_session(self):
+        stream = self.start()
+        self.newer_part(stream)
+        self.stack.stop("ingest", signal.SIGKILL)
+        before = self.playlist(stream)
+        self.assertFalse(before.ended)
+        self.stack.start("ingest")
+        self.wait_for("media after the restart of ingest",
+                      lambda: "#EXT-X-DISCONTINUITY\n" in self.playlist(stream).text, 10)
+        after = self.playlist(stream)
+        self.assertFalse(after.ended)
+        self.assertLessEqual(set(before.parts[-1:]), set(after.parts))  # what viewers had goes on
+        self.newer_part(stream)
+        self.assertEqual(self.camera()["stream"]["session"], stream["session"])
+        self.assertEqual(self.stop()["state"], "idle")
+        self.all_online()
+
 
 if __name__ == "__main__":
     unittest.TestLoader.sortTestMethodsUsing = staticmethod(lambda a, b: (a > b) - (a < b))

@@ -287,7 +287,7 @@ static void the_same_session_is_left_alone_and_another_replaces_it(void **state)
     await(camera, PHASE(STREAMING), A);
     unsigned reports = seen.reports;
     desire(camera, wish);
-    wish.width = 4096; /* whatever it says now */
+    wish.width = 4096; /* whatever pictures it asks for now */
     desire(camera, wish);
     assert_int_equal(state_of(camera, true).phase, PHASE(STREAMING));
     assert_int_equal(seen.reports, reports);
@@ -297,6 +297,33 @@ static void the_same_session_is_left_alone_and_another_replaces_it(void **state)
     assert_int_equal(state_of(camera, true).phase, PHASE(STOPPING));
     struct state s = await(camera, PHASE(STREAMING), B);
     assert_int_equal(s.width, 96);
+}
+
+static void a_running_session_follows_its_receiver(void **state)
+{
+    const struct bf_transport_options o = { .kind = BF_TRANSPORT_UDP, .host = "127.0.0.1", .timeout_ms = PATIENCE_MS };
+    struct wish wish = { .session = A, .port = bf_transport_port(receiver) };
+    struct bf_transport *elsewhere = NULL;
+    struct bf_error e = { 0 };
+    uint8_t got[2048];
+
+    (void)state;
+    assert_int_equal(bf_transport_listen(&elsewhere, &o, &e), 0);
+    desire(camera, wish);
+    uint64_t frames = await(camera, PHASE(STREAMING), A).frames;
+    wish.port = bf_transport_port(elsewhere);
+    desire(camera, wish);
+    assert_int_equal(state_of(camera, true).phase, PHASE(STARTING));
+    assert_true(bf_transport_recv(elsewhere, got, sizeof(got)) > 0);
+    struct state s = await(camera, PHASE(STREAMING), A);
+    assert_true(s.frames > frames); /* the same worker */
+    assert_string_equal(seen.failed, "");
+
+    wish.port = 0; /* makes no sense: it stays where it is */
+    desire(camera, wish);
+    assert_int_equal(state_of(camera, true).phase, PHASE(STREAMING));
+    assert_string_equal(seen.failed, "session_refused");
+    bf_transport_free(elsewhere);
 }
 
 static void a_session_that_is_wanted_again_while_it_stops_keeps_its_own_values(void **state)
@@ -428,6 +455,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(starts_reports_and_stops),
         TEST(the_same_session_is_left_alone_and_another_replaces_it),
+        TEST(a_running_session_follows_its_receiver),
         TEST(a_session_that_is_wanted_again_while_it_stops_keeps_its_own_values),
         TEST(an_expired_lease_stops_it),
         TEST(a_stale_gateway_changes_nothing),

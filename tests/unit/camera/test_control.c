@@ -14,8 +14,9 @@
 #define A "01HZZZZZZZZZZZZZZZZZZZZZZA"
 #define B "01HZZZZZZZZZZZZZZZZZZZZZZB"
 
-enum what { DESIRE, STREAMING, INTERRUPTED, STOPPED, FAILED, TICK };
-enum { STOP = BF_CONTROL_STOP_WORKER, START = BF_CONTROL_START_WORKER, REPORT = BF_CONTROL_REPORT };
+enum what { DESIRE, REDIRECT, STREAMING, INTERRUPTED, STOPPED, FAILED, TICK };
+enum { STOP = BF_CONTROL_STOP_WORKER, START = BF_CONTROL_START_WORKER, ELSEWHERE = BF_CONTROL_REDIRECT_WORKER };
+enum { REPORT = BF_CONTROL_REPORT };
 enum { OFF = BF_CONTROL_OFF, STARTING = BF_CONTROL_STARTING, LIVE = BF_CONTROL_STREAMING };
 enum { STOPPING = BF_CONTROL_STOPPING, BROKEN = BF_CONTROL_FAILED };
 
@@ -85,6 +86,20 @@ static const struct row rows[] = {
     { NULL, INTERRUPTED, NULL, 200, REPORT, STARTING, A },
     { NULL, STREAMING, NULL, 300, REPORT, LIVE, A },
 
+    { "a receiver that is elsewhere is one that was lost", DESIRE, A, 0, START | REPORT, STARTING, A },
+    { NULL, REDIRECT, NULL, 50, ELSEWHERE, STARTING, A },
+    { NULL, STREAMING, NULL, 100, REPORT, LIVE, A },
+    { NULL, REDIRECT, NULL, 200, ELSEWHERE | REPORT, STARTING, A },
+    { NULL, STREAMING, NULL, 300, REPORT, LIVE, A },
+
+    { "nobody is sent elsewhere where no worker runs, or not on", REDIRECT, NULL, 0, 0, OFF, "" },
+    { NULL, DESIRE, A, 0, START | REPORT, STARTING, A },
+    { NULL, FAILED, NULL, 100, REPORT, BROKEN, A },
+    { NULL, REDIRECT, NULL, 110, 0, BROKEN, A },
+    { NULL, TICK, NULL, 600, START | REPORT, STARTING, A },
+    { NULL, DESIRE, NULL, 700, STOP | REPORT, STOPPING, A },
+    { NULL, REDIRECT, NULL, 701, 0, STOPPING, A },
+
     { "a stream that was healthy starts the pauses anew", DESIRE, A, 0, START | REPORT, STARTING, A },
     { NULL, FAILED, NULL, 0, REPORT, BROKEN, A },
     { NULL, TICK, NULL, 500, START | REPORT, STARTING, A },
@@ -106,6 +121,8 @@ static unsigned happen(struct bf_control *c, const struct row *l)
     switch (l->what) {
     case DESIRE:
         return bf_control_desire(c, l->session);
+    case REDIRECT:
+        return bf_control_redirect(c);
     case STREAMING:
         return bf_control_streaming(c, l->at_ms);
     case INTERRUPTED:

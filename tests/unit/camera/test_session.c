@@ -124,14 +124,14 @@ static void media_key_is_opened_and_wiped(void **state)
     (void)state;
     assert_int_equal(make(&s, &e), 0);
     assert_string_equal(s.id, ID);
-    assert_int_equal(s.transport, BF_TRANSPORT_SRT);
-    assert_string_equal(s.host, "127.0.0.1");
-    assert_int_equal(s.port, 20000);
-    assert_int_equal(s.latency_ms, 60);
-    assert_string_equal(s.passphrase, PASSPHRASE);
+    assert_int_equal(s.endpoint.transport, BF_TRANSPORT_SRT);
+    assert_string_equal(s.endpoint.host, "127.0.0.1");
+    assert_int_equal(s.endpoint.port, 20000);
+    assert_int_equal(s.endpoint.latency_ms, 60);
+    assert_string_equal(s.endpoint.passphrase, PASSPHRASE);
     bf_camera_session_wipe(&s);
-    for (size_t i = 0; i < sizeof(s.passphrase); i++)
-        assert_int_equal(s.passphrase[i], 0);
+    for (size_t i = 0; i < sizeof(s.endpoint.passphrase); i++)
+        assert_int_equal(s.endpoint.passphrase[i], 0);
 }
 
 static void a_key_for_somebody_else_is_refused(void **state)
@@ -158,8 +158,8 @@ static void srt_needs_a_key_and_udp_does_not(void **state)
     assert_non_null(strstr(e.text, "media key"));
     endpoint.transport = BELFRY__V1__TRANSPORT__TRANSPORT_UDP;
     assert_int_equal(make(&s, &e), 0);
-    assert_int_equal(s.transport, BF_TRANSPORT_UDP);
-    assert_string_equal(s.passphrase, "");
+    assert_int_equal(s.endpoint.transport, BF_TRANSPORT_UDP);
+    assert_string_equal(s.endpoint.passphrase, "");
 }
 
 static void an_endpoint_is_needed(void **state)

@@ -39,13 +39,13 @@ static int setup(void **state)
     return sem_init(&woken, 0, 0);
 }
 
-static struct bf_transport *listen_on(enum bf_transport_kind kind, uint16_t port)
+static struct bf_transport *listen_with(enum bf_transport_kind kind, uint16_t port, const char *passphrase)
 {
     const struct bf_transport_options o = { .kind = kind,
                                             .host = "127.0.0.1",
                                             .port = port,
                                             .latency_ms = 20,
-                                            .passphrase = kind == BF_TRANSPORT_SRT ? PASSPHRASE : NULL,
+                                            .passphrase = kind == BF_TRANSPORT_SRT ? passphrase : NULL,
                                             .timeout_ms = PATIENCE_S * 1000 };
     struct bf_transport *t = NULL;
     struct bf_error e = { 0 };
@@ -53,6 +53,11 @@ static struct bf_transport *listen_on(enum bf_transport_kind kind, uint16_t port
     if (bf_transport_listen(&t, &o, &e) < 0)
         fail_msg("%s", e.text);
     return t;
+}
+
+static struct bf_transport *listen_on(enum bf_transport_kind kind, uint16_t port)
+{
+    return listen_with(kind, port, PASSPHRASE);
 }
 
 static struct bf_camera_session session_to(enum bf_transport_kind kind, uint16_t port)
@@ -63,13 +68,11 @@ static struct bf_camera_session session_to(enum bf_transport_kind kind, uint16_t
                                    .fps = 50,
                                    .bitrate_kbps = 500,
                                    .gop_ms = 1000,
-                                   .transport = kind,
-                                   .host = "127.0.0.1",
-                                   .port = port,
-                                   .latency_ms = 20 };
+                                   .endpoint = {
+                                       .transport = kind, .host = "127.0.0.1", .port = port, .latency_ms = 20 } };
 
     if (kind == BF_TRANSPORT_SRT)
-        memcpy(s.passphrase, PASSPHRASE, sizeof(PASSPHRASE));
+        memcpy(s.endpoint.passphrase, PASSPHRASE, sizeof(PASSPHRASE));
     return s;
 }
 
@@ -371,6 +374,80 @@ static void a_receiver_that_left_is_dialled_again(void **state)
     bf_transport_free(t);
 }
 
+static struct bf_ts_reader *read_first_unit(struct bf_transport *t, struct bf_au *ret)
+{
+    struct bf_ts_reader *reader = NULL;
+    struct bf_ts_packet p;
+    struct bf_error e = { 0 };
+
+    assert_int_equal(bf_ts_reader_new(&reader, t, &e), 0);
+    assert_int_equal(bf_ts_read(reader, &p), 0);
+    bf_au_scan(p.data, p.size, ret);
+    return reader;
+}
+
+/* The receiver's process was killed and has come back elsewhere, with another key. */
+static void a_receiver_that_moved_is_followed(void **state)
+{
+    struct bf_transport *a = listen_on(BF_TRANSPORT_SRT, 0);
+    struct bf_camera_session s = session_to(BF_TRANSPORT_SRT, bf_transport_port(a));
+    struct bf_worker *w = start(&fake_source, &s, "libx264", 3000);
+    struct bf_au au;
+
+    (void)state;
+    bf_ts_reader_free(read_first_unit(a, &au));
+    await(w, BF_WORKER_STREAMING);
+    bf_transport_free(a);
+    await(w, BF_WORKER_UNREACHABLE);
+
+    struct bf_transport *b = listen_with(BF_TRANSPORT_SRT, 0, "543210zyxwvutsrqponmlkjihgfedcba");
+    s.endpoint.port = bf_transport_port(b);
+    memcpy(s.endpoint.passphrase, "543210zyxwvutsrqponmlkjihgfedcba", BF_PASSPHRASE_SIZE);
+    uint64_t before_us = bf_mono_us();
+    bf_worker_redirect(w, &s.endpoint);
+    struct bf_ts_reader *reader = read_first_unit(b, &au);
+    assert_in_range(bf_mono_us() - before_us, 0, 900000); /* it did not wait for the dial that was under way */
+    assert_true(au.idr);
+    assert_true(au.sps.size > 0 && au.pps.size > 0);
+    struct bf_worker_event event = await(w, BF_WORKER_STREAMING);
+    assert_int_equal(event.counters.reconnects, 1);
+    assert_int_equal(event.counters.source_restarts, 0);
+    assert_int_equal(fake_script.opens, 1);
+    stop(w);
+    bf_ts_reader_free(reader);
+    bf_transport_free(b);
+}
+
+/* Both listen: the connection with the one that is not meant any more is given up, and the last word counts. */
+static void a_connection_is_left_for_another_receiver(void **state)
+{
+    struct bf_transport *a = listen_on(BF_TRANSPORT_SRT, 0), *b = listen_on(BF_TRANSPORT_SRT, 0);
+    struct bf_camera_session s = session_to(BF_TRANSPORT_SRT, bf_transport_port(a));
+    struct bf_worker *w = start(&fake_source, &s, "libx264", 3000);
+    struct bf_ts_packet p;
+    struct bf_au au;
+    int r;
+
+    (void)state;
+    struct bf_ts_reader *from_a = read_first_unit(a, &au);
+    await(w, BF_WORKER_STREAMING);
+    s.endpoint.port = 9;
+    bf_worker_redirect(w, &s.endpoint);
+    s.endpoint.port = bf_transport_port(b);
+    bf_worker_redirect(w, &s.endpoint);
+    struct bf_ts_reader *from_b = read_first_unit(b, &au);
+    assert_true(au.idr);
+    while ((r = bf_ts_read(from_a, &p)) == 0)
+        ;
+    assert_int_equal(r, -EPIPE);
+    await(w, BF_WORKER_STREAMING);
+    stop(w);
+    bf_ts_reader_free(from_a);
+    bf_ts_reader_free(from_b);
+    bf_transport_free(a);
+    bf_transport_free(b);
+}
+
 static void the_overlay_is_painted(void **state)
 {
     struct bf_transport *t = listen_on(BF_TRANSPORT_UDP, 0);
@@ -400,6 +477,8 @@ int main(void)
         TEST(a_receiver_that_is_not_there_is_awaited),
         TEST(a_stop_ends_a_dial),
         TEST(a_receiver_that_left_is_dialled_again),
+        TEST(a_receiver_that_moved_is_followed),
+        TEST(a_connection_is_left_for_another_receiver),
         TEST(the_overlay_is_painted),
     };
 

@@ -282,20 +282,49 @@ static void a_second_caller_is_refused(void **state)
 }
 
 /* What was sent before the end arrives before the end is told. */
-static void the_tail_is_delivered(void **state)
+static void deliver_tail(unsigned tail)
 {
-    enum { TAIL = 100 };
     struct bf_transport *in = listen_on_loopback(BF_TRANSPORT_SRT, 2000, PASSPHRASE);
     struct bf_transport *out = dial_loopback(BF_TRANSPORT_SRT, bf_transport_port(in), PASSPHRASE);
     uint8_t got[2048];
-    (void)state;
-    for (unsigned i = 0; i < TAIL; i++)
+    for (unsigned i = 0; i < tail; i++)
         send_number(out, (uint8_t)i);
     bf_transport_free(out);
-    for (unsigned i = 0; i < TAIL; i++)
+    for (unsigned i = 0; i < tail; i++)
         assert_datagram(in, (uint8_t)i);
     assert_int_equal(bf_transport_recv(in, got, sizeof(got)), -EPIPE);
     assert_int_equal(bf_transport_recv(in, got, sizeof(got)), -ETIMEDOUT);
+    bf_transport_free(in);
+}
+
+/* Who reads meets the end before the first packet, between two, or after the last: so more than once. */
+static void the_tail_is_delivered(void **state)
+{
+    static const unsigned tails[] = { 100, 1, 7, 100, 30, 100, 2, 100 };
+    (void)state;
+    for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
+        deliver_tail(tails[i]);
+}
+
+/* Both are let in before the receiver has looked. One is taken, whichever; the other learns that it is not the one. */
+static void callers_at_the_same_moment(void **state)
+{
+    struct bf_transport *in = listen_on_loopback(BF_TRANSPORT_SRT, 2000, NULL), *out[2];
+    uint8_t ts[BF_DATAGRAM_SIZE];
+    int codes[2] = { 0 };
+    (void)state;
+    for (unsigned i = 0; i < 2; i++)
+        out[i] = dial_loopback(BF_TRANSPORT_SRT, bf_transport_port(in), NULL);
+    fill(ts, 1);
+    for (unsigned n = 0; n < 1000 && codes[0] == 0 && codes[1] == 0; n++) {
+        for (unsigned i = 0; i < 2; i++)
+            codes[i] = bf_transport_send(out[i], ts, sizeof(ts));
+        assert_datagram(in, 1);
+    }
+    assert_int_equal(codes[0] + codes[1], -EPIPE);
+    assert_int_equal(bf_transport_counters(in).refused_source, 1);
+    bf_transport_free(out[0]);
+    bf_transport_free(out[1]);
     bf_transport_free(in);
 }
 
@@ -443,6 +472,7 @@ int main(void)
         cmocka_unit_test(wrong_passphrases_are_refused),
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(a_second_caller_is_refused),
+        cmocka_unit_test(callers_at_the_same_moment),
         cmocka_unit_test(the_tail_is_delivered),
         cmocka_unit_test(a_sender_sees_its_receiver_leave),
         cmocka_unit_test(udp_needs_no_receiver),
