@@ -16,7 +16,7 @@ function words({ status, title, detail, step, field, accepted }) {
     const what = detail || title || (status ? `Belfry answered ${status}` : "Belfry does not answer");
     const where = step && !what.includes(step) ? ` (step: ${step})` : "";
     const hint = field && accepted ? ` ${field}: ${accepted}.` : "";
-    return sentence(`${what.replace(/[.\s]+$/, "")}${where}.${hint}`);
+    return `${sentence(where ? what.replace(/[.\s]+$/, "") + where : what)}${hint}`;
 }
 
 export async function request(method, path, body, { fetch = globalThis.fetch, signal } = {}) {

@@ -13,7 +13,7 @@ const STATES = {
     failed: { label: "Failed", tone: "failed", words: "The stream failed. Press Start to try again." },
 };
 
-/** What a camera is doing: {state, label, tone, words}. The gateway's own words come first where it sent any. */
+/** What a camera does: {state, label, tone, words}. Of what goes on or went wrong the gateway's own words count. */
 export function describeCamera(camera) {
     const stream = camera.stream ?? { state: "idle" };
     const running = stream.state !== "idle" && stream.state !== "failed";
@@ -25,6 +25,7 @@ export function describeCamera(camera) {
 function wordsOf(state, stream) {
     if (state === "failed") return failure(stream);
     if (state === "live") return live(stream);
+    if (state === "idle" && !stream.error) return null; // what to do next says more than that nothing runs
     const detail = stream.error?.detail || stream.detail;
     return detail ? sentence(detail) : null;
 }

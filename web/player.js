@@ -2,7 +2,8 @@
 // Live streams are kept close to the edge by EdgeChaser. Dispatches "phase" (detail {phase, words}) and "figures".
 
 import { BarcodeReader } from "./barcode.js";
-import { EdgeChaser, RunningMedian } from "./latency.js";
+import { EdgeChaser, LIMITS, RunningMedian } from "./latency.js";
+import { leadingConfig } from "./lead.js";
 
 const CHASE_MS = 100;
 const FIGURES_MS = 500;
@@ -61,7 +62,7 @@ export class Player extends EventTarget {
         this.#video = video;
         video.addEventListener("playing", () => this.#phase !== "idle" && this.#enter("playing"));
         video.addEventListener("waiting", () => this.#waiting());
-        video.addEventListener("pause", () => !video.ended && this.#phase === "playing" && this.#enter("paused"));
+        video.addEventListener("pause", () => this.#paused());
         video.addEventListener("ended", () => this.#phase !== "idle" && this.#enter("ended"));
         video.addEventListener("error", () => !this.#hls && this.#phase !== "idle" && this.#fail(video.error?.message));
     }
@@ -98,6 +99,8 @@ export class Player extends EventTarget {
     }
 
     async resume() {
+        const edge = this.#live ? (this.#hls?.liveSyncPosition ?? null) : null;
+        if (edge !== null && edge - this.#video.currentTime > LIMITS.seekBeyond) this.#video.currentTime = edge;
         try {
             await this.#video.play();
         } catch (error) {
@@ -111,7 +114,8 @@ export class Player extends EventTarget {
 
     #playWithHls(url) {
         const Hls = globalThis.Hls;
-        const hls = (this.#hls = new Hls(this.#live ? LIVE_CONFIG : RECORDING_CONFIG));
+        const config = this.#live ? { ...LIVE_CONFIG, ...leadingConfig(Hls) } : RECORDING_CONFIG;
+        const hls = (this.#hls = new Hls(config));
         hls.on(Hls.Events.ERROR, (_, error) => error.fatal && this.#recover(Hls, error));
         if (this.#live) {
             hls.on(Hls.Events.MANIFEST_PARSED, (_, { levels }) => {
@@ -138,6 +142,11 @@ export class Player extends EventTarget {
         const { rate, leave } = this.#chaser.sample(performance.now(), end - video.currentTime);
         if (leave !== null) video.currentTime = Math.max(end - leave, buffered.start(buffered.length - 1));
         if (video.playbackRate !== rate) video.playbackRate = rate;
+    }
+
+    // Also of a picture that was waiting for more: it waits for the person now.
+    #paused() {
+        if (!this.#video.ended && ["playing", "stalled"].includes(this.#phase)) this.#enter("paused");
     }
 
     #waiting() {

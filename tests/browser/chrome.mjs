@@ -100,8 +100,16 @@ export function percentile(values, p) {
 export async function accessibilityViolations(page) {
     const source = require("axe-core").source;
     await page.evaluate(source);
+    await page.evaluate(settled);
     const { violations } = await page.evaluate(() => window.axe.run(document, {
         runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     }));
     return violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => n.target.join(" ")).join(", ")})`);
+}
+
+/** Runs in the page: colours on their way to others have arrived. */
+async function settled() {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+    await Promise.allSettled(transitions.map((transition) => transition.finished));
 }
