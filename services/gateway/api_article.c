@@ -1,5 +1,5 @@
-/* The two routes of the article that this system grew out of, with its JSON, for clients written for it. They act on the
- * default camera, and they take POST only: what changes state does not answer to GET. */
+/* The two routes of the article that this system grew out of, with its JSON, for clients written for it. They act on
+ * the default camera, and they take POST only: what changes state does not answer to GET. */
 #include "gateway/request.h"
 
 #include <stdio.h>
@@ -18,8 +18,9 @@ static int respond(struct bf_request *r, int status, json_t *json)
     _cleanup_(bf_freep) char *text = json_dumps(json, JSON_COMPACT);
 
     json_decref(json);
-    return bf_respond(r, &(struct bf_response){.status = status, .type = "application/json", .body = text,
-                                               .size = text == NULL ? 0 : strlen(text)});
+    return bf_respond(
+        r, &(struct bf_response){
+               .status = status, .type = "application/json", .body = text, .size = text == NULL ? 0 : strlen(text) });
 }
 
 static int respond_error(struct bf_request *r, int status, const char *message)
@@ -37,8 +38,8 @@ static struct bf_call *ask(struct bf_request *r, enum bf_call_kind kind, uint64_
         camera = bf_config_camera(c, c->gateway.default_camera);
     struct bf_call *call = camera == NULL ? NULL : bf_call_new(kind);
     if (call == NULL) {
-        *ret_status = respond_error(r, camera == NULL ? 404 : 503, camera == NULL ? "No camera is configured"
-                                                                                  : "No memory");
+        *ret_status =
+            respond_error(r, camera == NULL ? 404 : 503, camera == NULL ? "No camera is configured" : "No memory");
         return NULL;
     }
     snprintf(call->camera, sizeof call->camera, "%s", camera->id);
@@ -63,8 +64,8 @@ static int post_start(struct bf_request *r)
     if (call->status >= 400)
         return respond_error(r, call->status, call->detail);
     snprintf(url, sizeof url, "/live/%s/index.m3u8", call->camera);
-    return respond(r, 200, json_pack("{s:s, s:s}", "status", "Video streaming service started successfully",
-                                     "stream_url", url));
+    return respond(
+        r, 200, json_pack("{s:s, s:s}", "status", "Video streaming service started successfully", "stream_url", url));
 }
 
 static int post_stop(struct bf_request *r)
@@ -81,7 +82,7 @@ static int post_stop(struct bf_request *r)
 }
 
 const struct bf_http_route bf_routes_article[] = {
-    {BF_POST, "/start-streaming-service", post_start},
-    {BF_POST, "/stop-streaming-service", post_stop},
-    {0},
+    { BF_POST, "/start-streaming-service", post_start },
+    { BF_POST, "/stop-streaming-service", post_stop },
+    { 0 },
 };

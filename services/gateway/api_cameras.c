@@ -5,9 +5,9 @@
 
 #include "base/cleanup.h"
 
-#define LOOK_MS 2000     /* the loop answers at once */
+#define LOOK_MS 2000 /* the loop answers at once */
 #define SNAPSHOT_MS 8000
-#define MARGIN_MS 2000   /* beyond the orchestrator's own deadlines: it answers, this only guards */
+#define MARGIN_MS 2000 /* beyond the orchestrator's own deadlines: it answers, this only guards */
 
 BF_DEFINE_CLEANUP(struct bf_call, bf_call_unref)
 
@@ -57,13 +57,21 @@ static int post_snapshot(struct bf_request *r)
 static int read_want(struct bf_request *r, const struct bf_camera_config *c, struct bf_want *w)
 {
     const struct bf_body_field fields[] = {
-        {.name = "record", .type = BF_BODY_BOOL, .value = &w->record},
-        {.name = "width", .type = BF_BODY_NUMBER, .value = &w->width, .min = 64, .max = c->max_width, .even = true},
-        {.name = "height", .type = BF_BODY_NUMBER, .value = &w->height, .min = 64, .max = c->max_height, .even = true},
-        {.name = "fps", .type = BF_BODY_NUMBER, .value = &w->fps, .min = 1, .max = c->max_fps},
-        {.name = "bitrate_kbps", .type = BF_BODY_NUMBER, .value = &w->bitrate_kbps, .min = 64,
-         .max = c->max_bitrate_kbps},
-        {.name = "gop_ms", .type = BF_BODY_NUMBER, .value = &w->gop_ms, .min = 100, .max = 10000},
+        { .name = "record", .type = BF_BODY_BOOL, .value = &w->record },
+        { .name = "width", .type = BF_BODY_NUMBER, .value = &w->width, .min = 64, .max = c->max_width, .even = true },
+        { .name = "height",
+          .type = BF_BODY_NUMBER,
+          .value = &w->height,
+          .min = 64,
+          .max = c->max_height,
+          .even = true },
+        { .name = "fps", .type = BF_BODY_NUMBER, .value = &w->fps, .min = 1, .max = c->max_fps },
+        { .name = "bitrate_kbps",
+          .type = BF_BODY_NUMBER,
+          .value = &w->bitrate_kbps,
+          .min = 64,
+          .max = c->max_bitrate_kbps },
+        { .name = "gop_ms", .type = BF_BODY_NUMBER, .value = &w->gop_ms, .min = 100, .max = 10000 },
     };
 
     w->record = c->record;
@@ -87,11 +95,11 @@ static int post_stream(struct bf_request *r)
 }
 
 const struct bf_http_route bf_routes_cameras[] = {
-    {BF_GET, "/api/v1/cameras", get_cameras},
-    {BF_GET, "/api/v1/cameras/{camera}", get_camera},
-    {BF_GET, "/api/v1/cameras/{camera}/stream", get_stream},
-    {BF_POST, "/api/v1/cameras/{camera}/stream", post_stream},
-    {BF_DELETE, "/api/v1/cameras/{camera}/stream", delete_stream},
-    {BF_POST, "/api/v1/cameras/{camera}/snapshot", post_snapshot},
-    {0},
+    { BF_GET, "/api/v1/cameras", get_cameras },
+    { BF_GET, "/api/v1/cameras/{camera}", get_camera },
+    { BF_GET, "/api/v1/cameras/{camera}/stream", get_stream },
+    { BF_POST, "/api/v1/cameras/{camera}/stream", post_stream },
+    { BF_DELETE, "/api/v1/cameras/{camera}/stream", delete_stream },
+    { BF_POST, "/api/v1/cameras/{camera}/snapshot", post_snapshot },
+    { 0 },
 };

@@ -42,8 +42,9 @@ static int send_next(struct bf_request *r, uint64_t *at)
 static int listen_on(struct bf_request *r)
 {
     static const char retry[] = "retry: 2000\n\n";
-    const struct bf_response head = {.status = 200, .type = "text/event-stream", .cache = "no-cache, no-transform",
-                                     .event_stream = true};
+    const struct bf_response head = {
+        .status = 200, .type = "text/event-stream", .cache = "no-cache, no-transform", .event_stream = true
+    };
     uint64_t at = bf_events_head(r->app->events); /* before the present, so that nothing falls between */
 
     if (bf_respond_head(r, &head) < 0 || r->method == BF_HEAD)
@@ -68,6 +69,6 @@ static int get_events(struct bf_request *r)
 }
 
 const struct bf_http_route bf_routes_events[] = {
-    {BF_GET, "/api/v1/events", get_events},
-    {0},
+    { BF_GET, "/api/v1/events", get_events },
+    { 0 },
 };

@@ -19,8 +19,8 @@ static int respond_json(struct bf_request *r, json_t *json)
     json_decref(json);
     if (text == NULL)
         return bf_problem(r, 503, "no_memory", "There is no memory for the answer.");
-    return bf_respond(r, &(struct bf_response){.status = 200, .type = "application/json", .body = text,
-                                               .size = strlen(text)});
+    return bf_respond(
+        r, &(struct bf_response){ .status = 200, .type = "application/json", .body = text, .size = strlen(text) });
 }
 
 static int no_such_recording(struct bf_request *r)
@@ -36,8 +36,9 @@ static int get_recordings(struct bf_request *r)
     int found = bf_query_get(r->query, "camera", camera, sizeof camera);
 
     if (found != -ENOENT && (found < 0 || !bf_id_valid(camera)))
-        return bf_problem_body(r, &(struct bf_body_error){.field = "camera", .accepted = "the id of a camera",
-                                                          .detail = "camera is not an id"});
+        return bf_problem_body(r, &(struct bf_body_error){ .field = "camera",
+                                                           .accepted = "the id of a camera",
+                                                           .detail = "camera is not an id" });
     if (bf_recordings_list(r->app->recordings, found == 0 ? camera : NULL, &list, &n) < 0)
         return bf_problem(r, 503, "no_memory", "There is no memory for the list.");
 
@@ -74,8 +75,8 @@ static int patch_recording(struct bf_request *r)
         return bf_problem(r, 503, "no_memory", "There is no memory for the request.");
     call->is_protected = found.is_protected; /* what is not given stays */
     const struct bf_body_field fields[] = {
-        {.name = "protected", .type = BF_BODY_BOOL, .value = &call->is_protected},
-        {.name = "title", .type = BF_BODY_TEXT, .value = call->title, .min = 1, .max = sizeof call->title - 1},
+        { .name = "protected", .type = BF_BODY_BOOL, .value = &call->is_protected },
+        { .name = "title", .type = BF_BODY_TEXT, .value = call->title, .min = 1, .max = sizeof call->title - 1 },
     };
     int failed = bf_request_json(r, fields, BF_COUNT_OF(fields));
     return failed != 0 ? failed : ask(r, call, &found);
@@ -94,9 +95,9 @@ static int delete_recording(struct bf_request *r)
 }
 
 const struct bf_http_route bf_routes_recordings[] = {
-    {BF_GET, "/api/v1/recordings", get_recordings},
-    {BF_GET, "/api/v1/recordings/{recording}", get_recording},
-    {BF_PATCH, "/api/v1/recordings/{recording}", patch_recording},
-    {BF_DELETE, "/api/v1/recordings/{recording}", delete_recording},
-    {0},
+    { BF_GET, "/api/v1/recordings", get_recordings },
+    { BF_GET, "/api/v1/recordings/{recording}", get_recording },
+    { BF_PATCH, "/api/v1/recordings/{recording}", patch_recording },
+    { BF_DELETE, "/api/v1/recordings/{recording}", delete_recording },
+    { 0 },
 };

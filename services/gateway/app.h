@@ -1,4 +1,5 @@
-/* What the HTTP threads share: nothing here changes while the server runs, and everything it points at is thread safe. */
+/* What the HTTP threads share: nothing here changes while the server runs, and everything it points at
+ * is thread safe. */
 #ifndef BELFRY_GATEWAY_APP_H
 #define BELFRY_GATEWAY_APP_H
 
@@ -26,7 +27,7 @@ struct bf_app {
     int media_dirfd, web_dirfd; /* web_dirfd -1: there are no pages */
     unsigned max_listeners;     /* of events at a time: each holds a thread */
     atomic_uint listeners;
-    atomic_bool ready;          /* the loop says: broker connected, an ingest node online */
+    atomic_bool ready; /* the loop says: broker connected, an ingest node online */
     atomic_bool connected;
 };
 

@@ -18,7 +18,7 @@ struct bf_blob *bf_blob_new(char *data, size_t size)
     if (c == NULL)
         return NULL;
 
-    c->blob = (struct bf_blob){.size = size, .data = data};
+    c->blob = (struct bf_blob){ .size = size, .data = data };
     atomic_init(&c->refs, 1);
     return &c->blob;
 }
@@ -41,7 +41,7 @@ struct bf_blob *bf_blob_gzip(const struct bf_blob *b)
 {
     const int window_bits = 15 + 16; /* 16: a gzip header and trailer around it */
     const int memory_level = 7;      /* playlists are a few KB: less memory, same result */
-    z_stream z = {0};
+    z_stream z = { 0 };
 
     if (b->size > INT32_MAX || deflateInit2(&z, 5, Z_DEFLATED, window_bits, memory_level, Z_DEFAULT_STRATEGY) != Z_OK)
         return NULL;
@@ -99,7 +99,7 @@ void bf_text_add(struct bf_text *t, const char *format, ...)
 void bf_text_done(struct bf_text *t)
 {
     free(t->data);
-    *t = (struct bf_text){0};
+    *t = (struct bf_text){ 0 };
 }
 
 struct bf_blob *bf_text_take(struct bf_text *t)

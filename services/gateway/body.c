@@ -11,8 +11,7 @@
 
 #define DEPTH_MAX 4 /* our bodies are flat; the parser recurses, and threads have small stacks */
 
-__attribute__((format(printf, 2, 3)))
-static int refuse(struct bf_body_error *e, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int refuse(struct bf_body_error *e, const char *format, ...)
 {
     va_list args;
 
@@ -100,7 +99,9 @@ static int take_field(const char *name, const json_t *value, const struct bf_bod
                       struct bf_body_error *e)
 {
     static int (*const take[])(const struct bf_body_field *, const json_t *, struct bf_body_error *) = {
-        [BF_BODY_BOOL] = take_bool, [BF_BODY_NUMBER] = take_number, [BF_BODY_TEXT] = take_text,
+        [BF_BODY_BOOL] = take_bool,
+        [BF_BODY_NUMBER] = take_number,
+        [BF_BODY_TEXT] = take_text,
     };
 
     snprintf(e->field, sizeof e->field, "%.63s", name);
@@ -121,7 +122,7 @@ int bf_body_parse(const char *text, size_t size, const struct bf_body_field *fie
     const char *name;
     json_t *value;
 
-    *e = (struct bf_body_error){0};
+    *e = (struct bf_body_error){ 0 };
     if (size == 0)
         return 0;
     snprintf(e->accepted, sizeof e->accepted, "a JSON object of at most %d bytes", BF_BODY_MAX);
@@ -133,8 +134,6 @@ int bf_body_parse(const char *text, size_t size, const struct bf_body_field *fie
     if (!json_is_object(body))
         return refuse(e, "the body is JSON, but not an object");
 
-    json_object_foreach(body, name, value)
-        if (take_field(name, value, fields, n, e) < 0)
-            return -EBADMSG;
+    json_object_foreach(body, name, value) if (take_field(name, value, fields, n, e) < 0) return -EBADMSG;
     return 0;
 }

@@ -13,14 +13,14 @@ enum bf_body_type { BF_BODY_BOOL, BF_BODY_NUMBER, BF_BODY_TEXT };
 struct bf_body_field {
     const char *name;
     enum bf_body_type type;
-    void *value;        /* bool, uint32_t, or char[size] */
-    bool *given;        /* set when the field is there; may be NULL */
-    uint32_t min, max;  /* of a number; max bytes of a text */
-    bool even;          /* numbers: even ones only */
+    void *value;       /* bool, uint32_t, or char[size] */
+    bool *given;       /* set when the field is there; may be NULL */
+    uint32_t min, max; /* of a number; max bytes of a text */
+    bool even;         /* numbers: even ones only */
 };
 
 struct bf_body_error {
-    char field[64];     /* "" when it is the body as a whole */
+    char field[64]; /* "" when it is the body as a whole */
     char accepted[256];
     char detail[256];
 };

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mailbox.h"
+#include "gateway/cond.h"
 
 #define CALLS_MAX 512 /* in the mailbox; each is a thread that waits, so more cannot be unless threads are that many */
 
@@ -35,17 +35,13 @@ struct bf_calls {
 struct bf_call *bf_call_new(enum bf_call_kind kind)
 {
     struct call *c = calloc(1, sizeof *c);
-    pthread_condattr_t attr;
 
     if (c == NULL)
         return NULL;
     c->call.kind = kind;
     c->refs = 1;
     pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->answered, &attr);
-    pthread_condattr_destroy(&attr);
+    bf_cond_init(&c->answered);
     return &c->call;
 }
 
@@ -105,12 +101,11 @@ bool bf_call_wanted(struct bf_call *call)
 static int await(struct call *c, uint64_t timeout_ms)
 {
     uint64_t until_us = bf_mono_us() + timeout_ms * 1000;
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000), .tv_nsec = (long)(until_us % 1000000) * 1000};
     int r = 0;
 
     pthread_mutex_lock(&c->lock);
     while (c->state == CALL_WAITING && r != ETIMEDOUT)
-        r = pthread_cond_timedwait(&c->answered, &c->lock, &until);
+        r = bf_cond_wait_until(&c->answered, &c->lock, until_us);
     if (c->state == CALL_WAITING)
         c->state = CALL_ABANDONED;
     enum call_state state = c->state;

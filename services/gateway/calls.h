@@ -11,15 +11,15 @@
 #include "gateway/orchestrator.h"
 
 enum bf_call_kind {
-    BF_CALL_CAMERAS,   /* body: all cameras */
-    BF_CALL_CAMERA,    /* body: one */
-    BF_CALL_STREAM,    /* body: its stream */
+    BF_CALL_CAMERAS, /* body: all cameras */
+    BF_CALL_CAMERA,  /* body: one */
+    BF_CALL_STREAM,  /* body: its stream */
     BF_CALL_START,
     BF_CALL_STOP,
-    BF_CALL_PRESENT,   /* body: every camera as an event, for a new listener */
+    BF_CALL_PRESENT, /* body: every camera as an event, for a new listener */
     BF_CALL_SNAPSHOT,
-    BF_CALL_PROTECT,   /* PATCH of a recording */
-    BF_CALL_DELETE     /* of a recording */
+    BF_CALL_PROTECT, /* PATCH of a recording */
+    BF_CALL_DELETE   /* of a recording */
 };
 
 /* Made by bf_call_new, asked with bf_calls_ask, released with bf_call_unref. Fields above the line are the question and
@@ -33,12 +33,12 @@ struct bf_call {
     char title[201];
     char instance[128]; /* address that was asked, for a problem */
 
-    int status;          /* HTTP */
-    char *body;          /* JSON, malloc'd; a problem when status is 400 or more */
-    char location[128];  /* or "" */
+    int status;         /* HTTP */
+    char *body;         /* JSON, malloc'd; a problem when status is 400 or more */
+    char location[128]; /* or "" */
     unsigned retry_after_s;
     char session[BF_ULID_SIZE];
-    char detail[400];    /* of a problem */
+    char detail[400]; /* of a problem */
 };
 
 struct bf_calls;

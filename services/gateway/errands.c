@@ -14,8 +14,7 @@
 
 #define ERRAND_MS 6000
 
-static int ask_janitor(struct bf_gateway *g, const struct bf_call *call, const char *session,
-                       uint8_t *ret_message_id)
+static int ask_janitor(struct bf_gateway *g, const struct bf_call *call, const char *session, uint8_t *ret_message_id)
 {
     const struct bf_node *janitor = bf_orch_node(g->orch, BF_ROLE_JANITOR, g->config->janitor.node);
     Belfry__V1__JanitorCommand m = BELFRY__V1__JANITOR_COMMAND__INIT;
@@ -25,8 +24,11 @@ static int ask_janitor(struct bf_gateway *g, const struct bf_call *call, const c
 
     if (janitor == NULL || !janitor->online)
         return -ENOTCONN;
-    const struct bf_address to = {.topic_role = BF_ROLE_JANITOR, .topic_id = janitor->id, .recipient = janitor->id,
-                                  .recipient_boot_id = janitor->boot_id, .ttl_ms = ERRAND_MS};
+    const struct bf_address to = { .topic_role = BF_ROLE_JANITOR,
+                                   .topic_id = janitor->id,
+                                   .recipient = janitor->id,
+                                   .recipient_boot_id = janitor->boot_id,
+                                   .ttl_ms = ERRAND_MS };
     if (call->kind == BF_CALL_DELETE) {
         deletion.recording_id = (char *)call->recording;
         m.action_case = BELFRY__V1__JANITOR_COMMAND__ACTION_DELETE;
@@ -49,7 +51,7 @@ static int ask_janitor(struct bf_gateway *g, const struct bf_call *call, const c
 void bf_gateway_run_errand(struct bf_gateway *g, struct bf_call *call)
 {
     const struct bf_stream *s = call->kind == BF_CALL_SNAPSHOT ? bf_orch_stream_of(g->orch, call->camera) : NULL;
-    struct bf_errand errand = {.call = call, .deadline_ms = bf_mono_ms() + ERRAND_MS};
+    struct bf_errand errand = { .call = call, .deadline_ms = bf_mono_ms() + ERRAND_MS };
 
     if (call->kind == BF_CALL_SNAPSHOT && (s == NULL || s->phase != BF_STREAM_LIVE)) {
         bf_gateway_fail_call(call, 409, "nothing_live", NULL, "Nothing is live on this camera to take a picture of.");
@@ -79,8 +81,8 @@ static int status_of(const char *code)
     static const struct {
         const char *code;
         int status;
-    } rows[] = {{"not_found", 404}, {"protected", 409}, {"no_picture", 409}, {"busy", 503}, {"stopping", 503},
-                {"disk_full", 503}};
+    } rows[] = { { "not_found", 404 }, { "protected", 409 }, { "no_picture", 409 },
+                 { "busy", 503 },      { "stopping", 503 },  { "disk_full", 503 } };
 
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++)
         if (strcmp(rows[i].code, code) == 0)

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "gateway/cond.h"
 
 #define RING 128
 
@@ -20,15 +20,11 @@ struct bf_events {
 int bf_events_new(struct bf_events **ret)
 {
     struct bf_events *e = calloc(1, sizeof *e);
-    pthread_condattr_t attr;
 
     if (e == NULL)
         return -ENOMEM;
     pthread_mutex_init(&e->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&e->more, &attr);
-    pthread_condattr_destroy(&attr);
+    bf_cond_init(&e->more);
     *ret = e;
     return 0;
 }
@@ -46,7 +42,7 @@ void bf_events_free(struct bf_events *e)
 
 struct bf_blob *bf_event_format(const char *name, const char *json)
 {
-    struct bf_text t = {0};
+    struct bf_text t = { 0 };
 
     bf_text_add(&t, "event: %s\ndata: %s\n\n", name, json);
     return bf_text_take(&t);
@@ -78,12 +74,11 @@ uint64_t bf_events_head(struct bf_events *e)
 int bf_events_next(struct bf_events *e, uint64_t *at, uint64_t timeout_ms, struct bf_blob **ret)
 {
     uint64_t until_us = bf_mono_us() + timeout_ms * 1000;
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000), .tv_nsec = (long)(until_us % 1000000) * 1000};
     int r = 0;
 
     pthread_mutex_lock(&e->lock);
     while (*at >= e->head && !e->shut && r != ETIMEDOUT)
-        r = pthread_cond_timedwait(&e->more, &e->lock, &until);
+        r = bf_cond_wait_until(&e->more, &e->lock, until_us);
     if (e->shut)
         r = -ESHUTDOWN;
     else if (*at >= e->head)

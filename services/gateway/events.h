@@ -1,5 +1,5 @@
-/* Server-sent events (HTML Living Standard, 9.2): a short ring of ready-made messages that every listener reads at its own
- * pace. Publishing never waits; a listener that falls behind the ring is told so and starts over. Any thread. */
+/* Server-sent events (HTML Living Standard, 9.2): a short ring of ready-made messages that every listener reads at its
+ * own pace. Publishing never waits; a listener that falls behind the ring is told so and starts over. Any thread. */
 #ifndef BELFRY_GATEWAY_EVENTS_H
 #define BELFRY_GATEWAY_EVENTS_H
 
@@ -16,7 +16,8 @@ void bf_events_free(struct bf_events *e); /* no listener may be left; NULL is fi
 int bf_events_publish(struct bf_events *e, const char *name, const char *json);
 /* The place of the next event to come: where a new listener begins. */
 uint64_t bf_events_head(struct bf_events *e);
-/* The event at *at, or wait for it; moves *at on. -ETIMEDOUT: none came; -EOVERFLOW: it has left the ring; -ESHUTDOWN. */
+/* The event at *at, or wait for it; moves *at on. -ETIMEDOUT: none came; -EOVERFLOW: it has left the
+ * ring; -ESHUTDOWN. */
 int bf_events_next(struct bf_events *e, uint64_t *at, uint64_t timeout_ms, struct bf_blob **ret);
 void bf_events_shut(struct bf_events *e); /* wakes every listener */
 

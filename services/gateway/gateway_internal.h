@@ -13,7 +13,7 @@
 /* Somebody who waits for the orchestrator: an HTTP thread or an operator. */
 struct bf_pending {
     uint64_t ticket;
-    struct bf_call *call;   /* HTTP; else the operator */
+    struct bf_call *call; /* HTTP; else the operator */
     struct bf_asker asker;
     bool is_stop;
 };
@@ -52,7 +52,8 @@ struct bf_gateway {
 /* gateway.c */
 void bf_gateway_settle(struct bf_gateway *g); /* carries out what the orchestrator wants */
 size_t bf_gateway_camera_index(const struct bf_gateway *g, const char *camera); /* n_cameras when unknown */
-void bf_gateway_tell_camera(struct bf_gateway *g, const char *camera);         /* to listeners, if it has changed */
+void bf_gateway_tell_camera(struct bf_gateway *g, const char *camera);          /* to listeners, if it has changed */
+void bf_gateway_on_tick(uv_timer_t *timer);
 
 /* desired.c */
 void bf_gateway_send_desired(struct bf_gateway *g, enum bf_role role, const char *node);
@@ -64,11 +65,13 @@ void bf_gateway_fail_call(struct bf_call *call, int status, const char *code, co
 void bf_gateway_drop_pending(struct bf_gateway *g); /* everybody is told that the gateway ends */
 int bf_outcome_status(enum bf_outcome o);           /* as HTTP */
 
-/* operator.c */
-void bf_gateway_answer_operator(struct bf_gateway *g, const struct bf_asker *asker, const struct bf_orch_answer *a);
+/* Someone who waits, an HTTP thread or an operator: the ticket for the orchestrator; 0: no memory. */
 uint64_t bf_gateway_add_pending(struct bf_gateway *g, struct bf_call *call, const struct bf_asker *asker, bool is_stop);
 /* Why nothing new may be started at all; NULL when it may. */
 const char *bf_gateway_start_forbidden(const struct bf_gateway *g);
+
+/* operator.c */
+void bf_gateway_answer_operator(struct bf_gateway *g, const struct bf_asker *asker, const struct bf_orch_answer *a);
 
 /* errands.c */
 void bf_gateway_run_errand(struct bf_gateway *g, struct bf_call *call);

@@ -101,8 +101,8 @@ int bf_query_get(const char *query, const char *key, char *ret, size_t size)
                 return -EBADMSG;
             found = at + key_length + 1;
         }
-        at = strchr(at, '&');
-        at += at != NULL;
+        const char *next = strchr(at, '&');
+        at = next == NULL ? NULL : next + 1;
     }
     return found == NULL ? -ENOENT : decode_value(found, ret, size);
 }
@@ -137,7 +137,7 @@ static int query_number(const char *query, const char *key, bool *ret_has, uint6
 
 int bf_hls_query_parse(struct bf_hls_query *ret, const char *query, struct bf_error *e)
 {
-    struct bf_hls_query q = {0};
+    struct bf_hls_query q = { 0 };
     char skip[8];
     int failed = query_number(query, "_HLS_msn", &q.has_msn, &q.msn, e);
 
@@ -181,7 +181,7 @@ static bool take_number(const char **at, uint64_t *ret)
 
 struct bf_range bf_range_parse(const char *header, uint64_t size)
 {
-    const struct bf_range whole = {.kind = BF_RANGE_WHOLE}, never = {.kind = BF_RANGE_UNSATISFIABLE};
+    const struct bf_range whole = { .kind = BF_RANGE_WHOLE }, never = { .kind = BF_RANGE_UNSATISFIABLE };
     uint64_t first = 0, last = UINT64_MAX;
 
     if (header == NULL || strncasecmp(header, "bytes=", 6) != 0)
@@ -198,11 +198,11 @@ struct bf_range bf_range_parse(const char *header, uint64_t size)
         if (last == 0 || size == 0)
             return never;
         uint64_t length = last < size ? last : size;
-        return (struct bf_range){BF_RANGE_SLICE, size - length, length};
+        return (struct bf_range){ BF_RANGE_SLICE, size - length, length };
     }
     if (first >= size)
         return never;
-    return (struct bf_range){BF_RANGE_SLICE, first, (last < size ? last : size - 1) - first + 1};
+    return (struct bf_range){ BF_RANGE_SLICE, first, (last < size ? last : size - 1) - first + 1 };
 }
 
 /* Is the weight in the parameters that start at `at` zero? */

@@ -18,8 +18,8 @@ struct bf_path {
     size_t n;
 };
 /* `raw` is the path as it was sent, without the query. -ENAMETOOLONG beyond BF_PATH_MAX; -EBADMSG for anything that no
- * client of ours sends: control bytes, bytes above 126, a bad escape, an escaped slash, backslash or zero, a backslash, a
- * "." or ".." segment; -ENOENT: more segments than any route has. */
+ * client of ours sends: control bytes, bytes above 126, a bad escape, an escaped slash, backslash or zero, a backslash,
+ * a "." or ".." segment; -ENOENT: more segments than any route has. */
 int bf_path_parse(struct bf_path *ret, const char *raw);
 
 /* Value of `key` in a query string ("a=1&b=2", NULL is fine), percent-decoded. -ENOENT; -EBADMSG: twice, too long, or a
@@ -45,8 +45,8 @@ struct bf_range {
     enum bf_range_kind kind;
     uint64_t first, length; /* of a slice */
 };
-/* RFC 9110 section 14: one range of bytes of something `size` long, closed, open or suffix. Anything else, several ranges
- * included, is answered with the whole (14.2 allows that). `header` may be NULL. */
+/* RFC 9110 section 14: one range of bytes of something `size` long, closed, open or suffix. Anything else, several
+ * ranges included, is answered with the whole (14.2 allows that). `header` may be NULL. */
 struct bf_range bf_range_parse(const char *header, uint64_t size);
 
 /* Does Accept-Encoding (or NULL) allow gzip? RFC 9110 12.5.3; "gzip;q=0" does not. */

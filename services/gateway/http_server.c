@@ -51,9 +51,10 @@ static int check_framing(struct bf_request *r)
         return bf_problem(r, 431, "too_many_headers", "At most %d header fields are taken.", MG_MAX_HEADERS - 1);
     if (bf_request_header_count(r, "Content-Length") > 1 || bf_request_header_count(r, "Host") > 1)
         return bf_problem(r, 400, "bad_framing", "Content-Length or Host is given more than once.");
+    if (bf_request_header(r, "Transfer-Encoding") != NULL && length != NULL)
+        return bf_problem(r, 400, "bad_framing", "Content-Length and Transfer-Encoding exclude each other.");
     if (bf_request_header(r, "Transfer-Encoding") != NULL)
-        return length != NULL ? bf_problem(r, 400, "bad_framing", "Content-Length and Transfer-Encoding exclude each other.")
-                              : bf_problem(r, 411, "length_required", "Send the body with a Content-Length.");
+        return bf_problem(r, 411, "length_required", "Send the body with a Content-Length.");
     if (length != NULL && !bf_parse_u64(length, &n))
         return bf_problem(r, 400, "bad_framing", "Content-Length is not a whole number.");
     r->close = false;
@@ -97,19 +98,24 @@ static int answer_options(struct bf_request *r, unsigned methods)
     char names[64];
 
     bf_methods_format(methods | BF_OPTIONS, names, sizeof names);
-    return bf_respond(r, &(struct bf_response){.status = 204, .allow = names, .preflight = names});
+    return bf_respond(r, &(struct bf_response){ .status = 204, .allow = names, .preflight = names });
 }
 
 static int not_allowed(struct bf_request *r, unsigned methods)
 {
     char names[64];
-    const struct bf_problem_text p = {.status = 405, .code = "method_not_allowed", .instance = r->uri,
-                                      .detail = "This address takes other methods; see Allow."};
+    const struct bf_problem_text p = { .status = 405,
+                                       .code = "method_not_allowed",
+                                       .instance = r->uri,
+                                       .detail = "This address takes other methods; see Allow." };
     _cleanup_(bf_freep) char *text = bf_problem_json(&p);
 
-    return bf_respond(r, &(struct bf_response){.status = 405, .type = "application/problem+json", .body = text,
-                                               .size = text == NULL ? 0 : strlen(text),
-                                               .allow = bf_methods_format(methods | BF_OPTIONS, names, sizeof names)});
+    return bf_respond(r,
+                      &(struct bf_response){ .status = 405,
+                                             .type = "application/problem+json",
+                                             .body = text,
+                                             .size = text == NULL ? 0 : strlen(text),
+                                             .allow = bf_methods_format(methods | BF_OPTIONS, names, sizeof names) });
 }
 
 static int dispatch(struct bf_request *r, const char *raw, size_t *ret_route)
@@ -164,7 +170,7 @@ static int on_request(struct mg_connection *conn)
 static int on_error(struct mg_connection *conn, int status, const char *message)
 {
     struct bf_http_server *s = server_of(conn);
-    struct bf_request r = {.app = s->app, .conn = conn, .uri = "", .close = true};
+    struct bf_request r = { .app = s->app, .conn = conn, .uri = "", .close = true };
 
     (void)message;
     bf_problem(&r, status, "bad_request", "The request could not be read as HTTP/1.1.");
@@ -224,16 +230,26 @@ static int start_library(struct bf_http_server *s, const char *listen)
     };
     char threads[16];
     const char *options[] = {
-        "listening_ports", listen,
-        "num_threads", threads,
-        "enable_directory_listing", "no",
-        "enable_keep_alive", "yes",
-        "keep_alive_timeout_ms", "2000", /* a viewer asks five times a second; who is idle gives the thread back */
-        "request_timeout_ms", "10000",   /* to read a header, and for a client that does not take what it asked for */
-        "tcp_nodelay", "1",
-        "max_request_size", "16384",
-        "decode_url", "no",              /* the path is parsed here, as it was sent */
-        "enable_auth_domain_check", "no",
+        "listening_ports",
+        listen,
+        "num_threads",
+        threads,
+        "enable_directory_listing",
+        "no",
+        "enable_keep_alive",
+        "yes",
+        "keep_alive_timeout_ms",
+        "2000", /* a viewer asks five times a second; who is idle gives the thread back */
+        "request_timeout_ms",
+        "10000", /* to read a header, and for a client that does not take what it asked for */
+        "tcp_nodelay",
+        "1",
+        "max_request_size",
+        "16384",
+        "decode_url",
+        "no", /* the path is parsed here, as it was sent */
+        "enable_auth_domain_check",
+        "no",
         NULL,
     };
 
@@ -246,7 +262,7 @@ int bf_http_server_start(struct bf_http_server **ret, struct bf_app *app, const 
                          struct bf_error *e)
 {
     struct bf_http_server *s = calloc(1, sizeof *s);
-    struct mg_server_port port = {0};
+    struct mg_server_port port = { 0 };
 
     if (s == NULL)
         return -ENOMEM;

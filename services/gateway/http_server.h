@@ -1,6 +1,6 @@
 /* The HTTP server: civetweb with everything of its own switched off. One callback takes each request, checks how it is
- * framed and where it comes from, parses its path strictly, and hands it to its route. A thread per connection; they are
- * made with small stacks and touch nothing but struct bf_app. */
+ * framed and where it comes from, parses its path strictly, and hands it to its route. A thread per connection; they
+ * are made with small stacks and touch nothing but struct bf_app. */
 #ifndef BELFRY_GATEWAY_HTTP_SERVER_H
 #define BELFRY_GATEWAY_HTTP_SERVER_H
 

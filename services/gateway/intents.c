@@ -50,8 +50,12 @@ static bool parse_intent(struct bf_intent *ret, json_t *json)
         bitrate < 0 || gop < 0)
         return false;
     *ret = (struct bf_intent){
-        .want = {.record = record != 0, .width = (uint32_t)width, .height = (uint32_t)height, .fps = (uint32_t)fps,
-                 .bitrate_kbps = (uint32_t)bitrate, .gop_ms = (uint32_t)gop},
+        .want = { .record = record != 0,
+                  .width = (uint32_t)width,
+                  .height = (uint32_t)height,
+                  .fps = (uint32_t)fps,
+                  .bitrate_kbps = (uint32_t)bitrate,
+                  .gop_ms = (uint32_t)gop },
         .stopping = stopping != 0,
     };
     memcpy(ret->camera, camera, strlen(camera) + 1);
@@ -99,6 +103,6 @@ int bf_intents_load(int state_dirfd, struct bf_intent **ret, size_t *ret_n, stru
     if (r != -EBADMSG)
         return r;
     renameat(state_dirfd, BF_INTENTS_NAME, state_dirfd, PUT_ASIDE);
-    return bf_fail(e, r, "%s is damaged and has been put aside as %s: sessions that ran before are left to their leases",
+    return bf_fail(e, r, "%s is damaged and has been put aside as %s: what ran before is left to its lease",
                    BF_INTENTS_NAME, PUT_ASIDE);
 }

@@ -78,9 +78,9 @@ json_t *bf_json_stream(const struct bf_orch *o, const struct bf_stream *s)
     json_object_set_new(out, "detail", json_string(bf_orch_detail(o, s, detail, sizeof detail)));
     json_object_set_new(out, "record", json_boolean(there && s->want.record));
     json_object_set_new(out, "started_at", there ? time_or_null(bf_ulid_time_ms(s->session)) : json_null());
-    json_object_set_new(out, "ready_ms", s->ready_ms != 0 && s->phase == BF_STREAM_LIVE
-                                             ? json_integer((json_int_t)s->ready_ms)
-                                             : json_null());
+    json_object_set_new(out, "ready_ms",
+                        s->ready_ms != 0 && s->phase == BF_STREAM_LIVE ? json_integer((json_int_t)s->ready_ms)
+                                                                       : json_null());
     json_object_set_new(out, "urls", stream_urls(s));
     json_object_set_new(out, "error", stream_error(s));
     return out;
@@ -113,8 +113,10 @@ json_t *bf_json_camera(const struct bf_orch *o, const struct bf_camera_config *c
     json_object_set_new(out, "id", json_string(c->id));
     json_object_set_new(out, "name", json_string(c->name == NULL ? c->id : c->name));
     json_object_set_new(out, "online", json_boolean(is_online(o, c)));
-    json_object_set_new(out, "source", json_string(c->input != NULL ? "input" : f->source[0] != '\0' ? f->source
-                                                                                                     : c->source));
+    json_object_set_new(out, "source",
+                        json_string(c->input != NULL       ? "input"
+                                    : f->source[0] != '\0' ? f->source
+                                                           : c->source));
     json_object_set_new(out, "encoder", f->encoder[0] == '\0' ? json_null() : json_string(f->encoder));
     json_object_set_new(out, "video", video(c, f));
     json_object_set_new(out, "stream", bf_json_stream(o, bf_orch_stream_of(o, c->id)));

@@ -24,7 +24,7 @@ static void tell(struct bf_gateway *g, const char *name, json_t *json)
 void bf_gateway_load_recording(struct bf_gateway *g, const char *camera, const char *id)
 {
     struct bf_recording before, now;
-    struct bf_error e = {""};
+    struct bf_error e = { "" };
     char quoted[sizeof e.text + 32];
     int dirfd = bf_live_camera_dir(g->app.live, camera);
 

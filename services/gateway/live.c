@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "gateway/cond.h"
 #include "stream/layout.h"
 
 #define SESSIONS_PER_CAMERA 8 /* more of them: the oldest that are recordings by now are let go */
@@ -223,16 +224,9 @@ int bf_live_camera_dir(const struct bf_live *l, const char *camera)
 
 static int init_sync(struct bf_live *l)
 {
-    pthread_condattr_t attr;
     int r = pthread_mutex_init(&l->lock, NULL);
 
-    if (r != 0)
-        return -r;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    r = pthread_cond_init(&l->moved, &attr);
-    pthread_condattr_destroy(&attr);
-    return -r;
+    return r != 0 ? -r : bf_cond_init(&l->moved);
 }
 
 static int add_cameras(struct bf_live *l, const struct bf_live_options *o)

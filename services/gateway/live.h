@@ -1,8 +1,8 @@
 /* The live store: every session directory of the configured cameras, followed through its journal. One inotify
  * descriptor on the loop tells of new directories, new records and of what the janitor removed; nothing polls.
  *
- * The loop thread alone changes it. Any thread may read, through the second half of this header: those calls take the one
- * lock of the store, and the ones that say so wait on its condition until the session has moved on. */
+ * The loop thread alone changes it. Any thread may read, through the second half of this header: those calls take the
+ * one lock of the store, and the ones that say so wait on its condition until the session has moved on. */
 #ifndef BELFRY_GATEWAY_LIVE_H
 #define BELFRY_GATEWAY_LIVE_H
 
@@ -32,10 +32,10 @@ struct bf_live_events {
 };
 
 struct bf_live_options {
-    const char *media;           /* directory; made when it is missing */
-    const char *const *cameras;  /* ids; borrowed */
+    const char *media;          /* directory; made when it is missing */
+    const char *const *cameras; /* ids; borrowed */
     size_t n_cameras;
-    unsigned max_waiting;        /* threads that may wait at a time; more are told -EBUSY */
+    unsigned max_waiting; /* threads that may wait at a time; more are told -EBUSY */
     const struct bf_live_events *events;
     void *user;
 };
@@ -61,11 +61,11 @@ void bf_live_unref(struct bf_live_session *s);
 int bf_live_acquire_current(struct bf_live *l, const char *camera, struct bf_live_session **ret);
 
 int bf_live_dir(const struct bf_live_session *s); /* descriptor of its directory; borrowed */
-uint32_t bf_live_target_s(struct bf_live *l, const struct bf_live_session *s); /* target duration; 1 before it is known */
+uint32_t bf_live_target_s(struct bf_live *l, const struct bf_live_session *s); /* 1 before it is known */
 
-/* media.m3u8 as the query asks for it, waiting as rfc8216bis 6.2.5.2 says, at most three target durations. Rendered once
- * for each state of the session and shared by all who ask. 0; -EINVAL: 400, e says why; -ETIMEDOUT; -EBUSY; -ENOENT: the
- * session is gone; -ESHUTDOWN; -ENOMEM. */
+/* media.m3u8 as the query asks for it, waiting as rfc8216bis 6.2.5.2 says, at most three target durations. Rendered
+ * once for each state of the session and shared by all who ask. 0; -EINVAL: 400, e says why; -ETIMEDOUT; -EBUSY;
+ * -ENOENT: the session is gone; -ESHUTDOWN; -ENOMEM. */
 int bf_live_playlist(struct bf_live *l, struct bf_live_session *s, const struct bf_hls_query *q, bool gzip,
                      struct bf_blob **ret, struct bf_error *e);
 /* index.m3u8 for the session. -ENOENT: it has no media yet. */
@@ -74,7 +74,8 @@ int bf_live_index(struct bf_live *l, struct bf_live_session *s, struct bf_blob *
 struct bf_live_slice {
     uint64_t msn, offset, length; /* bytes of seg-<msn>.m4s */
 };
-/* A part; the one that the playlist hints at is waited for (6.2.6). -ENOENT: not there and not hinted; else as above. */
+/* A part; the one that the playlist hints at is waited for (6.2.6). -ENOENT: not there and not hinted;
+ * else as above. */
 int bf_live_part(struct bf_live *l, struct bf_live_session *s, uint64_t counter, struct bf_live_slice *ret);
 /* A complete segment. -ENOENT. */
 int bf_live_segment(struct bf_live *l, struct bf_live_session *s, uint64_t msn, struct bf_live_slice *ret);

@@ -37,8 +37,8 @@ struct bf_live_camera {
 struct bf_live {
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    bool shut;                          /* under the lock */
-    struct bf_live_session **sessions;  /* changed by the loop under the lock */
+    bool shut;                         /* under the lock */
+    struct bf_live_session **sessions; /* changed by the loop under the lock */
     size_t n_sessions;
     struct bf_live_camera *cameras;
     size_t n_cameras;

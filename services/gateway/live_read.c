@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "gateway/cond.h"
 #include "gateway/playlist.h"
 
 #define HOLD_TARGETS 3 /* a held request is given up after so many target durations (6.2.5.2) */
@@ -73,16 +73,13 @@ typedef int (*bf_ready_fn)(struct bf_live_session *s, void *user);
 
 static int wait_until(struct bf_live *l, struct bf_live_session *s, uint64_t deadline_us, bf_ready_fn ready, void *user)
 {
-    const struct timespec until = {.tv_sec = (time_t)(deadline_us / 1000000),
-                                   .tv_nsec = (long)(deadline_us % 1000000) * 1000};
-
     for (;;) {
         int r = s->gone ? -ENOENT : ready(s, user);
         if (r != -EAGAIN)
             return r;
         if (l->shut)
             return -ESHUTDOWN;
-        if (pthread_cond_timedwait(&l->moved, &l->lock, &until) == ETIMEDOUT)
+        if (bf_cond_wait_until(&l->moved, &l->lock, deadline_us) == ETIMEDOUT)
             return s->gone || (r = ready(s, user)) == -EAGAIN ? -ETIMEDOUT : r;
     }
 }
@@ -119,7 +116,7 @@ static struct bf_blob *render(struct bf_live_session *s, enum bf_rendering which
 {
     drop_stale_renderings(s);
     if (s->plain[which] == NULL) {
-        struct bf_text t = {0};
+        struct bf_text t = { 0 };
         bf_playlist_media(&t, &s->view, s->gone_discontinuities, which == BF_DELTA);
         s->plain[which] = bf_text_take(&t);
     }
@@ -152,7 +149,7 @@ static int playlist_ready(struct bf_live_session *s, void *user)
 int bf_live_playlist(struct bf_live *l, struct bf_live_session *s, const struct bf_hls_query *q, bool gzip,
                      struct bf_blob **ret, struct bf_error *e)
 {
-    struct playlist_request request = {.query = q, .e = e};
+    struct playlist_request request = { .query = q, .e = e };
 
     pthread_mutex_lock(&l->lock);
     int r = await(l, s, playlist_ready, &request);
@@ -167,7 +164,7 @@ int bf_live_playlist(struct bf_live *l, struct bf_live_session *s, const struct 
 
 int bf_live_index(struct bf_live *l, struct bf_live_session *s, struct bf_blob **ret)
 {
-    struct bf_text t = {0};
+    struct bf_text t = { 0 };
 
     pthread_mutex_lock(&l->lock);
     bool there = !s->gone && s->view.n_parts > 0;
@@ -193,7 +190,7 @@ static int part_ready(struct bf_live_session *s, void *user)
     const struct bf_part_view *p = bf_session_view_part(&s->view, r->counter);
 
     if (p != NULL) {
-        *r->ret = (struct bf_live_slice){.msn = p->msn, .offset = p->offset, .length = p->length};
+        *r->ret = (struct bf_live_slice){ .msn = p->msn, .offset = p->offset, .length = p->length };
         return 0;
     }
     bool hinted = !s->view.ended && r->counter == s->view.next_counter;
@@ -202,7 +199,7 @@ static int part_ready(struct bf_live_session *s, void *user)
 
 int bf_live_part(struct bf_live *l, struct bf_live_session *s, uint64_t counter, struct bf_live_slice *ret)
 {
-    struct part_request request = {.counter = counter, .ret = ret};
+    struct part_request request = { .counter = counter, .ret = ret };
 
     pthread_mutex_lock(&l->lock);
     int r = await(l, s, part_ready, &request);
@@ -216,7 +213,7 @@ int bf_live_segment(struct bf_live *l, struct bf_live_session *s, uint64_t msn, 
     const struct bf_segment_view *v = s->gone ? NULL : bf_session_view_segment(&s->view, msn);
     bool there = v != NULL && v->complete && !v->gap;
     if (there)
-        *ret = (struct bf_live_slice){.msn = msn, .length = v->bytes};
+        *ret = (struct bf_live_slice){ .msn = msn, .length = v->bytes };
     pthread_mutex_unlock(&l->lock);
     return there ? 0 : -ENOENT;
 }

@@ -12,14 +12,14 @@
 #include "gateway/gateway.h"
 
 static const struct bf_route routes[] = {
-    {BF_MSG_CAMERA_STATE, BF_ROLE_CAMERA, BF_FROM_EVERY_NODE, bf_gateway_on_camera_state},
-    {BF_MSG_INGEST_STATE, BF_ROLE_INGEST, BF_FROM_EVERY_NODE, bf_gateway_on_ingest_state},
-    {BF_MSG_JANITOR_STATE, BF_ROLE_JANITOR, BF_FROM_EVERY_NODE, bf_gateway_on_janitor_state},
-    {BF_MSG_EVENT, BF_ROLE_CAMERA, BF_FROM_EVERY_NODE, bf_gateway_on_event},
-    {BF_MSG_EVENT, BF_ROLE_INGEST, BF_FROM_EVERY_NODE, bf_gateway_on_event},
-    {BF_MSG_EVENT, BF_ROLE_JANITOR, BF_FROM_EVERY_NODE, bf_gateway_on_event},
-    {BF_MSG_JANITOR_REPLY, BF_ROLE_GATEWAY, BF_FROM_OWN_TOPIC, bf_gateway_on_janitor_reply},
-    {BF_MSG_GATEWAY_COMMAND, BF_ROLE_GATEWAY, BF_FROM_OWN_TOPIC, bf_gateway_on_command},
+    { BF_MSG_CAMERA_STATE, BF_ROLE_CAMERA, BF_FROM_EVERY_NODE, bf_gateway_on_camera_state },
+    { BF_MSG_INGEST_STATE, BF_ROLE_INGEST, BF_FROM_EVERY_NODE, bf_gateway_on_ingest_state },
+    { BF_MSG_JANITOR_STATE, BF_ROLE_JANITOR, BF_FROM_EVERY_NODE, bf_gateway_on_janitor_state },
+    { BF_MSG_EVENT, BF_ROLE_CAMERA, BF_FROM_EVERY_NODE, bf_gateway_on_event },
+    { BF_MSG_EVENT, BF_ROLE_INGEST, BF_FROM_EVERY_NODE, bf_gateway_on_event },
+    { BF_MSG_EVENT, BF_ROLE_JANITOR, BF_FROM_EVERY_NODE, bf_gateway_on_event },
+    { BF_MSG_JANITOR_REPLY, BF_ROLE_GATEWAY, BF_FROM_OWN_TOPIC, bf_gateway_on_janitor_reply },
+    { BF_MSG_GATEWAY_COMMAND, BF_ROLE_GATEWAY, BF_FROM_OWN_TOPIC, bf_gateway_on_command },
 };
 
 static const struct bf_service_def gateway = {

@@ -17,7 +17,8 @@
 
 BF_DEFINE_CLEANUP(struct bf_live_session, bf_live_unref)
 
-/* What the live store could not give, as a problem. Missing media may be cached for a moment only: it may be there then. */
+/* What the live store could not give, as a problem. Missing media may be cached for a moment only: it may be there
+ * then. */
 static int refuse(struct bf_request *r, int error, const char *why)
 {
     switch (error) {
@@ -63,8 +64,9 @@ static int get_index(struct bf_request *r)
                               : "Nothing is live on this camera; POST to its /stream starts it.");
     if (failed < 0)
         return refuse(r, failed, "");
-    return bf_respond(r, &(struct bf_response){.status = 200, .type = BF_TYPE_PLAYLIST, .body = text->data,
-                                               .size = text->size, .cache = "no-cache"});
+    return bf_respond(
+        r, &(struct bf_response){
+               .status = 200, .type = BF_TYPE_PLAYLIST, .body = text->data, .size = text->size, .cache = "no-cache" });
 }
 
 static int respond_playlist(struct bf_request *r, const struct bf_live_session *s, const struct bf_hls_query *q,
@@ -92,7 +94,7 @@ static int get_playlist(struct bf_request *r)
     _cleanup_(bf_blob_unrefp) struct bf_blob *text = NULL;
     bool gzip = bf_accepts_gzip(bf_request_header(r, "Accept-Encoding"));
     struct bf_hls_query q;
-    struct bf_error e = {""};
+    struct bf_error e = { "" };
     int status;
 
     if (bf_hls_query_parse(&q, r->query, &e) < 0)
@@ -112,7 +114,7 @@ static int send_slice(struct bf_request *r, const struct bf_live_session *s, con
 
     bf_segment_name(name, slice->msn);
     return bf_send_file(r, bf_live_dir(s), name, slice->offset, slice->length,
-                        &(struct bf_response){.type = BF_TYPE_MEDIA, .cache = cache});
+                        &(struct bf_response){ .type = BF_TYPE_MEDIA, .cache = cache });
 }
 
 static int get_part(struct bf_request *r)
@@ -151,7 +153,7 @@ static int send_named(struct bf_request *r, const char *name, const char *type)
 
     if (acquire(r, &s, &status) < 0)
         return status;
-    return bf_send_whole_file(r, bf_live_dir(s), name, &(struct bf_response){.type = type, .cache = IMMUTABLE});
+    return bf_send_whole_file(r, bf_live_dir(s), name, &(struct bf_response){ .type = type, .cache = IMMUTABLE });
 }
 
 static int get_first_init(struct bf_request *r)
@@ -178,12 +180,12 @@ static int get_snapshot(struct bf_request *r)
 }
 
 const struct bf_http_route bf_routes_media[] = {
-    {BF_GET, "/live/{camera}/index.m3u8", get_index},
-    {BF_GET, "/live/{camera}/{session}/media.m3u8", get_playlist},
-    {BF_GET, "/live/{camera}/{session}/part-{number}.m4s", get_part},
-    {BF_GET, "/live/{camera}/{session}/seg-{number}.m4s", get_segment},
-    {BF_GET, "/live/{camera}/{session}/init.mp4", get_first_init},
-    {BF_GET, "/live/{camera}/{session}/init-{number}.mp4", get_init},
-    {BF_GET, "/live/{camera}/{session}/snapshot-{number}.jpg", get_snapshot},
-    {0},
+    { BF_GET, "/live/{camera}/index.m3u8", get_index },
+    { BF_GET, "/live/{camera}/{session}/media.m3u8", get_playlist },
+    { BF_GET, "/live/{camera}/{session}/part-{number}.m4s", get_part },
+    { BF_GET, "/live/{camera}/{session}/seg-{number}.m4s", get_segment },
+    { BF_GET, "/live/{camera}/{session}/init.mp4", get_first_init },
+    { BF_GET, "/live/{camera}/{session}/init-{number}.mp4", get_init },
+    { BF_GET, "/live/{camera}/{session}/snapshot-{number}.jpg", get_snapshot },
+    { 0 },
 };

@@ -10,11 +10,11 @@
 #define VIEWER_SLOTS 2048
 #define VIEWER_MS 10000
 
-static const int statuses[] = {200, 201, 204, 206, 304, 400, 403, 404, 405, 409, 411, 413, 414, 415, 416, 417,
-                               429, 431, 500, 502, 503, 504};
+static const int statuses[] = { 200, 201, 204, 206, 304, 400, 403, 404, 405, 409, 411,
+                                413, 414, 415, 416, 417, 429, 431, 500, 502, 503, 504 };
 #define N_STATUSES (sizeof statuses / sizeof statuses[0])
 
-static const unsigned bounds_ms[] = {100, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 5000, 10000};
+static const unsigned bounds_ms[] = { 100, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 5000, 10000 };
 #define N_BOUNDS (sizeof bounds_ms / sizeof bounds_ms[0])
 
 struct viewer {
@@ -235,7 +235,7 @@ static void add_refusals(struct bf_text *t, const struct bf_gauges *g)
 
 struct bf_blob *bf_metrics_render(struct bf_metrics *m, uint64_t now_ms)
 {
-    struct bf_text t = {0};
+    struct bf_text t = { 0 };
 
     add_requests(&t, m);
     add_one(&t, "belfry_http_sent_bytes_total", "counter", "Bytes of bodies sent.", atomic_load(&m->bytes_sent));

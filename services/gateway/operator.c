@@ -40,8 +40,8 @@ static void describe(struct status *ret, const struct bf_orch *o, const struct b
     ret->message.camera = (char *)s->camera;
     ret->message.phase = phase_of(s->phase);
     ret->message.session_id = (char *)s->session;
-    ret->message.camera_online = s->has_node ? node != NULL && node->online
-                                             : bf_orch_nodes_online(o, BF_ROLE_INGEST) > 0;
+    ret->message.camera_online =
+        s->has_node ? node != NULL && node->online : bf_orch_nodes_online(o, BF_ROLE_INGEST) > 0;
     ret->path[0] = '\0';
     if (s->phase == BF_STREAM_LIVE)
         snprintf(ret->path, sizeof ret->path, "/live/%s/%s/media.m3u8", s->camera, s->session);
@@ -137,7 +137,7 @@ static void on_start(struct bf_gateway *g, const struct bf_asker *asker, const B
 {
     const struct bf_camera_config *c = bf_config_camera(g->config, s->camera);
     const char *forbidden = bf_gateway_start_forbidden(g);
-    struct bf_want want = {.record = s->record};
+    struct bf_want want = { .record = s->record };
     char session[BF_ULID_SIZE];
 
     if (c == NULL) {

@@ -9,7 +9,7 @@
 
 static int respond_text(struct bf_request *r, const char *type, const char *text, size_t size)
 {
-    return bf_respond(r, &(struct bf_response){.status = 200, .type = type, .body = text, .size = size});
+    return bf_respond(r, &(struct bf_response){ .status = 200, .type = type, .body = text, .size = size });
 }
 
 static int get_health(struct bf_request *r)
@@ -42,14 +42,17 @@ static int get_metrics(struct bf_request *r)
 
 static int get_openapi(struct bf_request *r)
 {
-    return bf_respond(r, &(struct bf_response){.status = 200, .type = "application/json", .body = bf_openapi,
-                                               .size = bf_openapi_size, .cache = "public, max-age=60"});
+    return bf_respond(r, &(struct bf_response){ .status = 200,
+                                                .type = "application/json",
+                                                .body = bf_openapi,
+                                                .size = bf_openapi_size,
+                                                .cache = "public, max-age=60" });
 }
 
 const struct bf_http_route bf_routes_ops[] = {
-    {BF_GET, "/healthz", get_health},
-    {BF_GET, "/readyz", get_ready},
-    {BF_GET, "/metrics", get_metrics},
-    {BF_GET, "/openapi.json", get_openapi},
-    {0},
+    { BF_GET, "/healthz", get_health },
+    { BF_GET, "/readyz", get_ready },
+    { BF_GET, "/metrics", get_metrics },
+    { BF_GET, "/openapi.json", get_openapi },
+    { 0 },
 };

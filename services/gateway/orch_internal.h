@@ -9,19 +9,19 @@ enum bf_waits_for { BF_WAITS_FOR_START, BF_WAITS_FOR_STOP };
 struct bf_waiter {
     uint64_t ticket;
     enum bf_waits_for what;
-    bool made_it; /* the request that made the session */
+    bool first; /* it made the session, or began its stop; the others joined */
 };
 
 /* One camera's stream and what only the state machine needs to know of it. */
 struct bf_stream_slot {
     struct bf_stream s;
     uint64_t step_deadline_ms;
-    uint64_t start_deadline_ms;   /* of the whole start; moves with a queued start */
-    uint64_t stop_generation;     /* of the desired that took the session off the node of this step */
+    uint64_t start_deadline_ms; /* of the whole start; moves with a queued start */
+    uint64_t stop_generation;   /* of the desired that took the session off the node of this step */
     struct bf_waiter waiters[BF_ORCH_WAITERS_MAX];
     size_t n_waiters;
-    bool adopted;                 /* taken over from the process before, until live or undone */
-    bool queued;                  /* a start waits until the present session is undone */
+    bool adopted; /* taken over from the process before, until live or undone */
+    bool queued;  /* a start waits until the present session is undone */
     char queued_session[BF_ULID_SIZE];
     struct bf_want queued_want;
     bool changed;
@@ -33,11 +33,11 @@ struct bf_node_slot {
     uint64_t next_send_ms;
     bool dirty; /* send at once: content or boot id changed, or the bus is back */
     char error_code[49], error_detail[384];
-    Belfry__V1__CameraPhase camera_phase;   /* cameras */
+    Belfry__V1__CameraPhase camera_phase; /* cameras */
     char camera_session[BF_ULID_SIZE];
-    struct bf_ingest_report *sessions;      /* ingest, BF_ORCH_SESSIONS_MAX; NULL before the first report */
+    struct bf_ingest_report *sessions; /* ingest, BF_ORCH_SESSIONS_MAX; NULL before the first report */
     size_t n_sessions;
-    struct bf_janitor_report *fates;        /* janitor, BF_ORCH_SESSIONS_MAX; NULL before the first report */
+    struct bf_janitor_report *fates; /* janitor, BF_ORCH_SESSIONS_MAX; NULL before the first report */
     size_t n_fates;
 };
 
@@ -66,7 +66,8 @@ struct bf_stream_slot *bf_orch_slot(struct bf_orch *o, const char *camera);
 /* orch_nodes.c */
 struct bf_node_slot *bf_orch_find_node(const struct bf_orch *o, enum bf_role role, const char *id);
 struct bf_node_slot *bf_orch_make_node(struct bf_orch *o, enum bf_role role, const char *id); /* NULL: no memory */
-/* What the node should be doing has changed; returns the new generation of its desired, 0 when there is no such node. */
+/* What the node should be doing has changed; returns the new generation of its desired, 0 when there
+ * is no such node. */
 uint64_t bf_orch_node_changed(struct bf_orch *o, enum bf_role role, const char *id);
 void bf_orch_nodes_silent(struct bf_orch *o, uint64_t now_ms);
 void bf_orch_send_due(struct bf_orch *o, uint64_t now_ms);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INGEST_NODES_MAX 64 /* the other nodes are those of the configuration */
+#define INGEST_NODES_MAX 64    /* the other nodes are those of the configuration */
 #define FATE_UNLISTED_MS 10000 /* an ended session that the janitor no longer lists is off its hands */
 
 struct bf_node_slot *bf_orch_find_node(const struct bf_orch *o, enum bf_role role, const char *id)
@@ -106,14 +106,14 @@ void bf_orch_send_due(struct bf_orch *o, uint64_t now_ms)
 {
     for (size_t i = 0; i < o->n_nodes && o->connected; i++) {
         struct bf_node_slot *node = o->nodes[i];
-        bool due = now_ms >= node->next_send_ms &&
-                   (has_work(o, node) || node->n.observed_generation != node->n.generation);
+        bool due =
+            now_ms >= node->next_send_ms && (has_work(o, node) || node->n.observed_generation != node->n.generation);
 
         if (!node->n.online || (!node->dirty && !due) || is_held(o, node))
             continue;
         node->dirty = false;
         node->next_send_ms = now_ms + o->lease_ms / 3;
-        struct bf_orch_action a = {.kind = BF_ORCH_SEND, .role = node->n.role};
+        struct bf_orch_action a = { .kind = BF_ORCH_SEND, .role = node->n.role };
         memcpy(a.node, node->n.id, sizeof a.node);
         bf_orch_push(o, &a);
     }
@@ -197,7 +197,7 @@ uint64_t bf_orch_set_fate(struct bf_orch *o, const struct bf_stream *s, Belfry__
         if (!make_fate_room(o))
             return 0;
         i = o->n_fates++;
-        o->fates[i] = (struct bf_fate){0};
+        o->fates[i] = (struct bf_fate){ 0 };
         memcpy(o->fates[i].camera, s->camera, sizeof s->camera);
         memcpy(o->fates[i].session, s->session, sizeof s->session);
     }

@@ -13,10 +13,10 @@ void bf_stream_begin(struct bf_orch *o, struct bf_stream_slot *slot, const struc
     memcpy(s->session, session, BF_ULID_SIZE);
     memcpy(s->ingest, ingest->n.id, sizeof s->ingest);
     s->want = *want;
-    s->endpoint = (struct bf_endpoint){0};
+    s->endpoint = (struct bf_endpoint){ 0 };
     s->playable = s->media_ended = false;
     s->ready_ms = 0;
-    s->error = (struct bf_stream_error){0};
+    s->error = (struct bf_stream_error){ 0 };
     s->phase = BF_STREAM_STARTING;
     bf_stream_enter(o, slot, BF_STEP_PERSIST, now_ms);
     bf_orch_want_persist(o);
@@ -29,7 +29,7 @@ static void go_live(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now
     slot->s.ready_ms = slot->adopted ? 0 : now_ms - slot->s.requested_ms; /* another process knew how long it took */
     slot->adopted = false;
     slot->changed = true;
-    bf_stream_answer(o, slot, BF_WAITS_FOR_START, &(struct bf_stream_error){.outcome = BF_OUTCOME_STARTED});
+    bf_stream_answer(o, slot, BF_WAITS_FOR_START, &(struct bf_stream_error){ .outcome = BF_OUTCOME_STARTED });
 }
 
 static bool same_endpoint(const struct bf_endpoint *a, const struct bf_endpoint *b)
@@ -219,4 +219,3 @@ bool bf_stream_advance_live(struct bf_orch *o, struct bf_stream_slot *slot, uint
         take_endpoint(o, slot, &r->endpoint);
     return false;
 }
-

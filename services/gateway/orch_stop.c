@@ -85,7 +85,7 @@ static void finish(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_
 {
     struct bf_stream *s = &slot->s;
 
-    bf_stream_answer(o, slot, BF_WAITS_FOR_STOP, &(struct bf_stream_error){.outcome = BF_OUTCOME_STOPPED});
+    bf_stream_answer(o, slot, BF_WAITS_FOR_STOP, &(struct bf_stream_error){ .outcome = BF_OUTCOME_STOPPED });
     s->phase = s->error.code[0] == '\0' ? BF_STREAM_IDLE : BF_STREAM_FAILED;
     s->step = BF_STEP_NONE;
     s->session[0] = s->ingest[0] = '\0';
@@ -134,4 +134,3 @@ bool bf_stream_advance_stop(struct bf_orch *o, struct bf_stream_slot *slot, uint
     }
     return queued_too_late(o, slot, now_ms);
 }
-

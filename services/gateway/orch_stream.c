@@ -5,20 +5,20 @@
 
 static const struct {
     const char *name;
-    bool starting; /* a step of a start: bounded by the start's own deadline as well */
+    bool starting;          /* a step of a start: bounded by the start's own deadline as well */
     uint32_t share_percent; /* of the start's or the stop's time-out */
     const char *waits;      /* for people: "the start waits for …" */
 } steps[] = {
-    [BF_STEP_NONE] = {"none", false, 0, ""},
-    [BF_STEP_PERSIST] = {"persist", true, 100, "the request to be noted on disk"},
-    [BF_STEP_ADOPT] = {"adopt", true, 100, "the ingest node to say whether it still runs the session"},
-    [BF_STEP_INGEST] = {"ingest", true, 40, "the ingest node to open a port"},
-    [BF_STEP_CAMERA] = {"camera", true, 60, "the camera to send its first picture"},
-    [BF_STEP_MEDIA] = {"media", true, 60, "the first playable pictures to be written"},
-    [BF_STEP_PLAYLIST] = {"playlist", true, 40, "the first playable pictures to appear in the journal"},
-    [BF_STEP_CAMERA_OFF] = {"camera-off", false, 34, "the camera to switch off"},
-    [BF_STEP_INGEST_END] = {"ingest-end", false, 34, "the ingest node to finish the session"},
-    [BF_STEP_JANITOR] = {"janitor", false, 32, "the janitor to take over what was recorded"},
+    [BF_STEP_NONE] = { "none", false, 0, "" },
+    [BF_STEP_PERSIST] = { "persist", true, 100, "the request to be noted on disk" },
+    [BF_STEP_ADOPT] = { "adopt", true, 100, "the ingest node to say whether it still runs the session" },
+    [BF_STEP_INGEST] = { "ingest", true, 40, "the ingest node to open a port" },
+    [BF_STEP_CAMERA] = { "camera", true, 60, "the camera to send its first picture" },
+    [BF_STEP_MEDIA] = { "media", true, 60, "the first playable pictures to be written" },
+    [BF_STEP_PLAYLIST] = { "playlist", true, 40, "the first playable pictures to appear in the journal" },
+    [BF_STEP_CAMERA_OFF] = { "camera-off", false, 34, "the camera to switch off" },
+    [BF_STEP_INGEST_END] = { "ingest-end", false, 34, "the ingest node to finish the session" },
+    [BF_STEP_JANITOR] = { "janitor", false, 32, "the janitor to take over what was recorded" },
 };
 
 const char *bf_step_name(enum bf_step s)
@@ -33,7 +33,7 @@ const char *bf_step_waits(enum bf_step s)
 
 const char *bf_stream_phase_name(enum bf_stream_phase p)
 {
-    static const char *const names[] = {"idle", "starting", "live", "stopping", "failed"};
+    static const char *const names[] = { "idle", "starting", "live", "stopping", "failed" };
 
     return names[p];
 }
@@ -51,11 +51,13 @@ void bf_stream_enter(struct bf_orch *o, struct bf_stream_slot *slot, enum bf_ste
 
 /* --- answers --- */
 
-static void push_answer(struct bf_orch *o, const struct bf_stream *s, uint64_t ticket, const struct bf_stream_error *e)
+static void push_answer(struct bf_orch *o, const struct bf_stream *s, uint64_t ticket, bool joined,
+                        const struct bf_stream_error *e)
 {
-    struct bf_orch_action a = {.kind = BF_ORCH_ANSWER};
+    struct bf_orch_action a = { .kind = BF_ORCH_ANSWER };
 
     a.answer.ticket = ticket;
+    a.answer.joined = joined;
     a.answer.result = *e;
     a.answer.recorded = e->outcome == BF_OUTCOME_STOPPED && s->session[0] != '\0' && s->want.record && s->playable;
     a.answer.took_ms = e->outcome == BF_OUTCOME_STARTED ? s->ready_ms : 0;
@@ -77,17 +79,17 @@ void bf_stream_answer(struct bf_orch *o, struct bf_stream_slot *slot, enum bf_wa
             continue;
         }
         struct bf_stream_error mine = *result;
-        if (mine.outcome == BF_OUTCOME_STARTED && !w->made_it)
+        if (mine.outcome == BF_OUTCOME_STARTED && !w->first)
             mine.outcome = BF_OUTCOME_RUNNING;
-        push_answer(o, &slot->s, w->ticket, &mine);
+        push_answer(o, &slot->s, w->ticket, !w->first, &mine);
     }
     slot->n_waiters = kept;
 }
 
 void bf_stream_set_error(struct bf_stream_error *e, enum bf_outcome outcome, enum bf_step step, const char *code,
-                      const char *detail)
+                         const char *detail)
 {
-    *e = (struct bf_stream_error){.outcome = outcome, .step = step};
+    *e = (struct bf_stream_error){ .outcome = outcome, .step = step };
     snprintf(e->code, sizeof e->code, "%s", code);
     snprintf(e->detail, sizeof e->detail, "%s", detail);
 }
@@ -98,13 +100,15 @@ void bf_stream_refuse(struct bf_orch *o, const struct bf_stream *s, uint64_t tic
     struct bf_stream_error e;
 
     bf_stream_set_error(&e, outcome, s->step, code, detail);
-    push_answer(o, s, ticket, &e);
+    push_answer(o, s, ticket, false, &e);
 }
 
 void bf_stream_fail(struct bf_orch *o, struct bf_stream_slot *slot, enum bf_outcome outcome, const char *code,
                     const char *detail, uint64_t now_ms)
 {
-    bf_stream_set_error(&slot->s.error, outcome, slot->s.step, code, detail);
+    enum bf_step step = slot->s.step == BF_STEP_NONE ? BF_STEP_MEDIA : slot->s.step; /* live: media is what ended */
+
+    bf_stream_set_error(&slot->s.error, outcome, step, code, detail);
     bf_stream_answer(o, slot, BF_WAITS_FOR_START, &slot->s.error);
     bf_stream_undo(o, slot, now_ms);
 }

@@ -42,7 +42,7 @@ void bf_orch_want_persist(struct bf_orch *o)
     for (size_t i = 0; i < o->n_actions; i++)
         if (o->actions[o->first_action + i].kind == BF_ORCH_PERSIST)
             return; /* what is queued will store everything */
-    bf_orch_push(o, &(struct bf_orch_action){.kind = BF_ORCH_PERSIST});
+    bf_orch_push(o, &(struct bf_orch_action){ .kind = BF_ORCH_PERSIST });
 }
 
 void bf_orch_settle(struct bf_orch *o, uint64_t now_ms)
@@ -55,7 +55,7 @@ void bf_orch_settle(struct bf_orch *o, uint64_t now_ms)
         if (!slot->changed)
             continue;
         slot->changed = false;
-        struct bf_orch_action a = {.kind = BF_ORCH_CHANGED};
+        struct bf_orch_action a = { .kind = BF_ORCH_CHANGED };
         memcpy(a.camera, slot->s.camera, sizeof a.camera);
         bf_orch_push(o, &a);
     }
@@ -159,14 +159,14 @@ bool bf_orch_bus_connected(const struct bf_orch *o)
 /* --- requests --- */
 
 static bool add_waiter(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t ticket, enum bf_waits_for what,
-                       bool made_it)
+                       bool first)
 {
     if (slot->n_waiters == BF_ORCH_WAITERS_MAX) {
         bf_stream_refuse(o, &slot->s, ticket, BF_OUTCOME_BUSY, "busy",
                          "Too many requests wait for this camera already; try again in a second.");
         return false;
     }
-    slot->waiters[slot->n_waiters++] = (struct bf_waiter){.ticket = ticket, .what = what, .made_it = made_it};
+    slot->waiters[slot->n_waiters++] = (struct bf_waiter){ .ticket = ticket, .what = what, .first = first };
     return true;
 }
 
@@ -189,8 +189,9 @@ static bool refuse_start(struct bf_orch *o, struct bf_stream_slot *slot, uint64_
         return true;
     }
     if (bf_orch_pick_ingest(o, &full) == NULL) {
-        snprintf(detail, sizeof detail, full ? "Every ingest node carries %d sessions, which is its limit."
-                                             : "No ingest node is online.", BF_ORCH_SESSIONS_MAX);
+        snprintf(detail, sizeof detail,
+                 full ? "Every ingest node carries %d sessions, which is its limit." : "No ingest node is online.",
+                 BF_ORCH_SESSIONS_MAX);
         bf_stream_refuse(o, &slot->s, ticket, full ? BF_OUTCOME_BUSY : BF_OUTCOME_INGEST_OFFLINE,
                          full ? "ingest_full" : "ingest_offline", detail);
         return true;
@@ -198,8 +199,8 @@ static bool refuse_start(struct bf_orch *o, struct bf_stream_slot *slot, uint64_
     return false;
 }
 
-static void start_fresh(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_want *want,
-                        const char *session, uint64_t ticket, uint64_t now_ms)
+static void start_fresh(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_want *want, const char *session,
+                        uint64_t ticket, uint64_t now_ms)
 {
     if (refuse_start(o, slot, ticket) || !add_waiter(o, slot, ticket, BF_WAITS_FOR_START, true))
         return;
@@ -208,8 +209,8 @@ static void start_fresh(struct bf_orch *o, struct bf_stream_slot *slot, const st
     bf_stream_begin(o, slot, want, session, now_ms);
 }
 
-static void start_later(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_want *want,
-                        const char *session, uint64_t ticket, uint64_t now_ms)
+static void start_later(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_want *want, const char *session,
+                        uint64_t ticket, uint64_t now_ms)
 {
     if (!add_waiter(o, slot, ticket, BF_WAITS_FOR_START, !slot->queued) || slot->queued)
         return;
@@ -248,8 +249,10 @@ int bf_orch_start(struct bf_orch *o, const char *camera, const struct bf_want *w
 
 static void cancel_starts(struct bf_orch *o, struct bf_stream_slot *slot)
 {
-    struct bf_stream_error e = {.outcome = BF_OUTCOME_CANCELLED, .step = slot->s.step, .code = "cancelled",
-                                .detail = "A stop came in while the stream was starting."};
+    struct bf_stream_error e = { .outcome = BF_OUTCOME_CANCELLED,
+                                 .step = slot->s.step,
+                                 .code = "cancelled",
+                                 .detail = "A stop came in while the stream was starting." };
 
     bf_stream_answer(o, slot, BF_WAITS_FOR_START, &e);
     slot->queued = false;
@@ -264,9 +267,9 @@ int bf_orch_stop(struct bf_orch *o, const char *camera, uint64_t ticket, uint64_
     if (slot->s.phase == BF_STREAM_IDLE || slot->s.phase == BF_STREAM_FAILED) {
         slot->changed = slot->s.phase == BF_STREAM_FAILED;
         slot->s.phase = BF_STREAM_IDLE;
-        slot->s.error = (struct bf_stream_error){0};
+        slot->s.error = (struct bf_stream_error){ 0 };
         bf_stream_refuse(o, &slot->s, ticket, BF_OUTCOME_STOPPED, "", "");
-    } else if (add_waiter(o, slot, ticket, BF_WAITS_FOR_STOP, false)) {
+    } else if (add_waiter(o, slot, ticket, BF_WAITS_FOR_STOP, slot->s.phase != BF_STREAM_STOPPING)) {
         cancel_starts(o, slot);
         if (slot->s.phase != BF_STREAM_STOPPING)
             bf_stream_undo(o, slot, now_ms);
@@ -298,7 +301,7 @@ size_t bf_orch_intents(const struct bf_orch *o, struct bf_intent *ret, size_t ro
         const struct bf_stream *s = &o->streams[i].s;
         if (s->session[0] == '\0')
             continue;
-        ret[n] = (struct bf_intent){.want = s->want, .stopping = s->phase == BF_STREAM_STOPPING};
+        ret[n] = (struct bf_intent){ .want = s->want, .stopping = s->phase == BF_STREAM_STOPPING };
         memcpy(ret[n].camera, s->camera, sizeof s->camera);
         memcpy(ret[n].session, s->session, sizeof s->session);
         memcpy(ret[n].ingest, s->ingest, sizeof s->ingest);

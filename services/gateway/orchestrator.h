@@ -21,37 +21,37 @@
 #include "janitor.pb-c.h"
 
 #define BF_ORCH_BOOT_ID_SIZE 16
-#define BF_ORCH_SESSIONS_MAX 64 /* of one ingest node, and of the janitor's list: the limit of their messages */
-#define BF_ORCH_WAITERS_MAX 64  /* requests that wait for one camera */
+#define BF_ORCH_SESSIONS_MAX 64  /* of one ingest node, and of the janitor's list: the limit of their messages */
+#define BF_ORCH_WAITERS_MAX 64   /* requests that wait for one camera */
 #define BF_ORCH_SILENCE_MS 15000 /* a node without an accepted state for so long is offline */
 
 enum bf_stream_phase { BF_STREAM_IDLE, BF_STREAM_STARTING, BF_STREAM_LIVE, BF_STREAM_STOPPING, BF_STREAM_FAILED };
 
 enum bf_step {
     BF_STEP_NONE,
-    BF_STEP_PERSIST,    /* the intent goes to disk */
-    BF_STEP_ADOPT,      /* after a restart: does the ingest node still run the session? */
-    BF_STEP_INGEST,     /* until ingest is LISTENING and says where */
-    BF_STEP_CAMERA,     /* until the camera is STREAMING; left out for cameras without a camera service */
-    BF_STEP_MEDIA,      /* until ingest is LIVE */
-    BF_STEP_PLAYLIST,   /* until the gateway itself has read the first independent part from the journal */
+    BF_STEP_PERSIST,  /* the intent goes to disk */
+    BF_STEP_ADOPT,    /* after a restart: does the ingest node still run the session? */
+    BF_STEP_INGEST,   /* until ingest is LISTENING and says where */
+    BF_STEP_CAMERA,   /* until the camera is STREAMING; left out for cameras without a camera service */
+    BF_STEP_MEDIA,    /* until ingest is LIVE */
+    BF_STEP_PLAYLIST, /* until the gateway itself has read the first independent part from the journal */
     BF_STEP_CAMERA_OFF,
     BF_STEP_INGEST_END,
-    BF_STEP_JANITOR     /* until the janitor has taken over the session's remains */
+    BF_STEP_JANITOR /* until the janitor has taken over the session's remains */
 };
 
 enum bf_outcome {
-    BF_OUTCOME_STARTED,        /* this request made the session */
-    BF_OUTCOME_RUNNING,        /* the session was there, or another request's start was joined */
+    BF_OUTCOME_STARTED, /* this request made the session */
+    BF_OUTCOME_RUNNING, /* the session was there, or another request's start was joined */
     BF_OUTCOME_STOPPED,
     BF_OUTCOME_BUS_OFFLINE,
     BF_OUTCOME_CAMERA_OFFLINE,
     BF_OUTCOME_INGEST_OFFLINE,
-    BF_OUTCOME_BUSY,           /* too many requests wait, or ingest has no room */
-    BF_OUTCOME_CANCELLED,      /* a stop came in between */
+    BF_OUTCOME_BUSY,      /* too many requests wait, or ingest has no room */
+    BF_OUTCOME_CANCELLED, /* a stop came in between */
     BF_OUTCOME_STEP_FAILED,
     BF_OUTCOME_STEP_TIMEOUT,
-    BF_OUTCOME_STORAGE         /* the intent could not be stored */
+    BF_OUTCOME_STORAGE /* the intent could not be stored */
 };
 
 /* What a start asks for; zero = the camera's default. */
@@ -84,7 +84,7 @@ struct bf_stream {
     char session[BF_ULID_SIZE]; /* empty when idle */
     char ingest[BF_ID_SIZE];
     struct bf_want want;
-    struct bf_endpoint endpoint; /* port 0: not known yet */
+    struct bf_endpoint endpoint;         /* port 0: not known yet */
     bool ingest_ordered, camera_ordered; /* listed in the node's desired */
     bool playable;                       /* the first independent part has been read */
     bool media_ended;                    /* SessionEnd has been read */
@@ -115,6 +115,7 @@ struct bf_orch_answer {
     uint64_t ticket;
     char camera[BF_ID_SIZE];
     char session[BF_ULID_SIZE]; /* that was started, found or stopped; may be empty */
+    bool joined;                /* others wait for the same: one of them is told with this false */
     bool recorded;              /* of a stop: the session becomes a recording */
     uint64_t took_ms;           /* of BF_OUTCOME_STARTED */
     struct bf_stream_error result;
@@ -124,14 +125,14 @@ enum bf_orch_action_kind {
     BF_ORCH_PERSIST, /* store bf_orch_intents durably, then call bf_orch_persisted */
     BF_ORCH_SEND,    /* send `node`'s desired, as bf_orch_node and bf_orch_streams have it now */
     BF_ORCH_ANSWER,
-    BF_ORCH_CHANGED  /* something that a viewer of `camera` would want to know */
+    BF_ORCH_CHANGED /* something that a viewer of `camera` would want to know */
 };
 
 struct bf_orch_action {
     enum bf_orch_action_kind kind;
-    enum bf_role role;           /* SEND */
-    char node[BF_ID_SIZE];       /* SEND */
-    char camera[BF_ID_SIZE];     /* CHANGED */
+    enum bf_role role;            /* SEND */
+    char node[BF_ID_SIZE];        /* SEND */
+    char camera[BF_ID_SIZE];      /* CHANGED */
     struct bf_orch_answer answer; /* ANSWER */
 };
 
@@ -143,9 +144,9 @@ struct bf_orch_camera {
 struct bf_orch_options {
     const struct bf_orch_camera *cameras;
     size_t n_cameras;
-    const char *ingest;     /* the only ingest node to use, or NULL: the least loaded that is online */
+    const char *ingest; /* the only ingest node to use, or NULL: the least loaded that is online */
     const char *janitor;
-    uint64_t lease_epoch;   /* also orders generations across restarts */
+    uint64_t lease_epoch; /* also orders generations across restarts */
     uint32_t lease_ms, start_timeout_ms, stop_timeout_ms;
 };
 
@@ -202,7 +203,7 @@ void bf_orch_tick(struct bf_orch *o, uint64_t now_ms); /* at least every 250 ms 
 
 size_t bf_orch_count(const struct bf_orch *o);
 const struct bf_stream *bf_orch_stream(const struct bf_orch *o, size_t index);
-const struct bf_stream *bf_orch_stream_of(const struct bf_orch *o, const char *camera); /* or NULL */
+const struct bf_stream *bf_orch_stream_of(const struct bf_orch *o, const char *camera);         /* or NULL */
 const struct bf_node *bf_orch_node(const struct bf_orch *o, enum bf_role role, const char *id); /* or NULL */
 const struct bf_fate *bf_orch_fates(const struct bf_orch *o, size_t *ret_n);
 size_t bf_orch_nodes_online(const struct bf_orch *o, enum bf_role role);

@@ -8,7 +8,8 @@
 
 #define TICKS_PER_S 90000u
 #define SKIP_UNTIL_TARGETS 6 /* CAN-SKIP-UNTIL, in target durations (4.4.3.8: at least six) */
-#define PARTS_TARGETS 3      /* parts are listed for the last three target durations (6.2.2) */
+#define PARTS_TARGETS 3      /* parts are listed for the last three target durations (6.2.2) … */
+#define PARTS_SEGMENTS 3     /* … and three segments: readers take either for the limit */
 #define HOLD_BACK_PARTS 3    /* PART-HOLD-BACK, in part targets */
 #define ADVANCE_SEGMENTS 2   /* how far ahead a client may ask (6.2.5.2) */
 
@@ -172,6 +173,13 @@ static void add_parts(struct bf_text *t, const struct bf_session_view *v, const 
     }
 }
 
+static bool has_parts_listed(const struct bf_session_view *v, size_t index)
+{
+    if (!v->segments[index].complete)
+        return true;
+    return v->n_segments - index <= PARTS_SEGMENTS && to_end_90k(v, index) <= PARTS_TARGETS * target_90k(v);
+}
+
 static void add_segment(struct bf_text *t, const struct bf_session_view *v, size_t index, bool with_map)
 {
     const struct bf_segment_view *s = &v->segments[index];
@@ -183,7 +191,7 @@ static void add_segment(struct bf_text *t, const struct bf_session_view *v, size
         bf_text_add(t, "#EXT-X-MAP:URI=\"%s\"\n", v->inits[s->init_index].file);
     if (s->capture_us != 0)
         bf_text_add(t, "#EXT-X-PROGRAM-DATE-TIME:%s\n", bf_rfc3339(time, s->capture_us / 1000));
-    if (to_end_90k(v, index) <= PARTS_TARGETS * target_90k(v) || !s->complete)
+    if (has_parts_listed(v, index))
         add_parts(t, v, s);
     if (!s->complete)
         return;

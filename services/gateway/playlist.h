@@ -9,8 +9,8 @@
 /* What to do with a request for the media playlist, now. */
 enum bf_reload {
     BF_RELOAD_READY,
-    BF_RELOAD_WAIT,   /* blocking reload: hold it until the session has moved on */
-    BF_RELOAD_REFUSE  /* 400: no client that follows the playlist asks so */
+    BF_RELOAD_WAIT,  /* blocking reload: hold it until the session has moved on */
+    BF_RELOAD_REFUSE /* 400: no client that follows the playlist asks so */
 };
 enum bf_reload bf_playlist_reload(const struct bf_session_view *v, const struct bf_hls_query *q, struct bf_error *e);
 

@@ -1,5 +1,5 @@
-/* The index of finished recordings, out of the signed `recording` files that the janitor leaves beside the segments. The
- * loop thread loads and removes; any thread looks up. */
+/* The index of finished recordings, out of the signed `recording` files that the janitor leaves beside the segments.
+ * The loop thread loads and removes; any thread looks up. */
 #ifndef BELFRY_GATEWAY_RECORDINGS_H
 #define BELFRY_GATEWAY_RECORDINGS_H
 
@@ -25,8 +25,8 @@ struct bf_recordings;
 int bf_recordings_new(struct bf_recordings **ret);
 void bf_recordings_free(struct bf_recordings *r); /* NULL is fine */
 
-/* Reads <camera_dir>/<id>/recording, verifies the janitor's signature, adds or replaces the entry. -ENOENT and others of
- * opening it; -EBADMSG: signature or content, with the reason in e. */
+/* Reads <camera_dir>/<id>/recording, verifies the janitor's signature, adds or replaces the entry. -ENOENT and others
+ * of opening it; -EBADMSG: signature or content, with the reason in e. */
 int bf_recordings_load(struct bf_recordings *r, int camera_dirfd, const char *site, const char *camera, const char *id,
                        const struct bf_trust *trust, struct bf_error *e);
 bool bf_recordings_remove(struct bf_recordings *r, const char *id); /* was it there? */

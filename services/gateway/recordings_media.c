@@ -30,7 +30,7 @@ static int send_from(struct bf_request *r, const char *name, const char *type, c
     _cleanup_(bf_closep) int dirfd = open_directory(r, &found);
     if (dirfd < 0)
         return bf_problem(r, 404, "no_such_recording", "The recording's files are gone.");
-    return bf_send_whole_file(r, dirfd, name, &(struct bf_response){.type = type, .cache = cache});
+    return bf_send_whole_file(r, dirfd, name, &(struct bf_response){ .type = type, .cache = cache });
 }
 
 static int get_playlist(struct bf_request *r)
@@ -72,11 +72,11 @@ static int get_init(struct bf_request *r)
 }
 
 const struct bf_http_route bf_routes_recordings_media[] = {
-    {BF_GET, "/recordings/{recording}/vod.m3u8", get_playlist},
-    {BF_GET, "/recordings/{recording}/download.mp4", get_download},
-    {BF_GET, "/recordings/{recording}/poster.jpg", get_poster},
-    {BF_GET, "/recordings/{recording}/seg-{number}.m4s", get_segment},
-    {BF_GET, "/recordings/{recording}/init.mp4", get_first_init},
-    {BF_GET, "/recordings/{recording}/init-{number}.mp4", get_init},
-    {0},
+    { BF_GET, "/recordings/{recording}/vod.m3u8", get_playlist },
+    { BF_GET, "/recordings/{recording}/download.mp4", get_download },
+    { BF_GET, "/recordings/{recording}/poster.jpg", get_poster },
+    { BF_GET, "/recordings/{recording}/seg-{number}.m4s", get_segment },
+    { BF_GET, "/recordings/{recording}/init.mp4", get_first_init },
+    { BF_GET, "/recordings/{recording}/init-{number}.mp4", get_init },
+    { 0 },
 };

@@ -108,8 +108,9 @@ int bf_ask_and_respond(struct bf_request *r, struct bf_call *call, uint64_t time
         return bf_problem_unanswered(r, asked);
     const struct bf_response a = {
         .status = call->status,
-        .type = call->body == NULL ? NULL
-                : call->status >= 400 ? "application/problem+json" : "application/json",
+        .type = call->body == NULL    ? NULL
+                : call->status >= 400 ? "application/problem+json"
+                                      : "application/json",
         .body = call->body,
         .size = call->body == NULL ? 0 : strlen(call->body),
         .location = call->location[0] == '\0' ? NULL : call->location,

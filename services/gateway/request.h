@@ -17,9 +17,9 @@ struct bf_request {
     struct bf_path path;
     const char *query; /* without the '?'; NULL: none */
     struct bf_params params;
-    const char *cors;  /* origin that may read the answer; NULL: none asked, or not allowed */
-    const char *uri;   /* of the path, for problems: parsed, so safe to print; "" before that */
-    bool close;        /* the connection ends with this answer */
+    const char *cors; /* origin that may read the answer; NULL: none asked, or not allowed */
+    const char *uri;  /* of the path, for problems: parsed, so safe to print; "" before that */
+    bool close;       /* the connection ends with this answer */
 };
 
 const char *bf_request_header(const struct bf_request *r, const char *name); /* first of that name, or NULL */
@@ -34,18 +34,18 @@ int bf_request_json(struct bf_request *r, const struct bf_body_field *fields, si
 
 struct bf_response {
     int status;
-    const char *type;          /* Content-Type; NULL: no body */
+    const char *type; /* Content-Type; NULL: no body */
     const void *body;
     size_t size;
-    const char *cache;         /* Cache-Control; NULL: no-store */
+    const char *cache; /* Cache-Control; NULL: no-store */
     const char *etag, *location, *allow, *content_range;
-    const char *encoding;      /* Content-Encoding */
-    const char *preflight;     /* methods that another origin may use here, in answer to its OPTIONS */
-    unsigned retry_after_s;    /* 0: none */
+    const char *encoding;   /* Content-Encoding */
+    const char *preflight;  /* methods that another origin may use here, in answer to its OPTIONS */
+    unsigned retry_after_s; /* 0: none */
     bool vary_encoding;
     bool accept_ranges;
-    bool page;                 /* HTML, CSS, scripts: with a Content-Security-Policy */
-    bool event_stream;         /* no length: it ends with the connection */
+    bool page;         /* HTML, CSS, scripts: with a Content-Security-Policy */
+    bool event_stream; /* no length: it ends with the connection */
 };
 
 /* Header and body in one write where the body is small. Returns the status. */
@@ -62,8 +62,8 @@ int bf_problem_for(struct bf_request *r, int status, const char *code, unsigned 
                    const char *detail);
 int bf_problem_body(struct bf_request *r, const struct bf_body_error *e); /* 400 */
 
-/* Sends bytes [offset, offset + length) of a regular file, or the part of it that the Range header asks for. `a` carries
- * type, caching and entity tag. 404 where the file is gone. */
+/* Sends bytes [offset, offset + length) of a regular file, or the part of it that the Range header asks for. `a`
+ * carries type, caching and entity tag. 404 where the file is gone. */
 int bf_send_file(struct bf_request *r, int dirfd, const char *name, uint64_t offset, uint64_t length,
                  const struct bf_response *a);
 /* The same for the whole file; the entity tag is made from its size and time. */

@@ -19,8 +19,9 @@ static void answer_json(struct bf_call *call, int status, json_t *json)
 
 void bf_gateway_fail_call(struct bf_call *call, int status, const char *code, const char *step, const char *detail)
 {
-    const struct bf_problem_text p = {.status = status, .code = code, .step = step, .detail = detail,
-                                      .instance = call->instance};
+    const struct bf_problem_text p = {
+        .status = status, .code = code, .step = step, .detail = detail, .instance = call->instance
+    };
 
     call->status = status;
     call->body = bf_problem_json(&p);
@@ -57,7 +58,7 @@ static void answer_stream(struct bf_gateway *g, struct bf_call *call)
 
 static void answer_present(struct bf_gateway *g, struct bf_call *call)
 {
-    struct bf_text t = {0};
+    struct bf_text t = { 0 };
 
     for (size_t i = 0; i < g->config->n_cameras; i++) {
         json_t *json = camera_json(g, i);
@@ -85,7 +86,7 @@ uint64_t bf_gateway_add_pending(struct bf_gateway *g, struct bf_call *call, cons
         g->room_pending = room;
     }
     struct bf_pending *p = &g->pending[g->n_pending++];
-    *p = (struct bf_pending){.ticket = ++g->next_ticket, .is_stop = is_stop};
+    *p = (struct bf_pending){ .ticket = ++g->next_ticket, .is_stop = is_stop };
     if (call != NULL)
         p->call = bf_call_ref(call);
     if (asker != NULL)
@@ -135,10 +136,15 @@ static void stop(struct bf_gateway *g, struct bf_call *call)
 
 void bf_gateway_on_call(void *user, struct bf_call *call)
 {
-    static void (*const handlers[])(struct bf_gateway *g, struct bf_call *call) = {
-        [BF_CALL_CAMERAS] = answer_cameras, [BF_CALL_CAMERA] = answer_camera, [BF_CALL_STREAM] = answer_stream,
-        [BF_CALL_START] = start,            [BF_CALL_STOP] = stop,            [BF_CALL_PRESENT] = answer_present,
-        [BF_CALL_SNAPSHOT] = bf_gateway_run_errand, [BF_CALL_PROTECT] = bf_gateway_run_errand,
+    static void (*const handlers[])(struct bf_gateway * g, struct bf_call * call) = {
+        [BF_CALL_CAMERAS] = answer_cameras,
+        [BF_CALL_CAMERA] = answer_camera,
+        [BF_CALL_STREAM] = answer_stream,
+        [BF_CALL_START] = start,
+        [BF_CALL_STOP] = stop,
+        [BF_CALL_PRESENT] = answer_present,
+        [BF_CALL_SNAPSHOT] = bf_gateway_run_errand,
+        [BF_CALL_PROTECT] = bf_gateway_run_errand,
         [BF_CALL_DELETE] = bf_gateway_run_errand,
     };
 
@@ -150,10 +156,10 @@ void bf_gateway_on_call(void *user, struct bf_call *call)
 int bf_outcome_status(enum bf_outcome o)
 {
     static const int statuses[] = {
-        [BF_OUTCOME_STARTED] = 201,        [BF_OUTCOME_RUNNING] = 200,        [BF_OUTCOME_STOPPED] = 200,
-        [BF_OUTCOME_BUS_OFFLINE] = 503,    [BF_OUTCOME_CAMERA_OFFLINE] = 503, [BF_OUTCOME_INGEST_OFFLINE] = 503,
-        [BF_OUTCOME_BUSY] = 503,           [BF_OUTCOME_CANCELLED] = 409,      [BF_OUTCOME_STEP_FAILED] = 502,
-        [BF_OUTCOME_STEP_TIMEOUT] = 504,   [BF_OUTCOME_STORAGE] = 500,
+        [BF_OUTCOME_STARTED] = 201,      [BF_OUTCOME_RUNNING] = 200,        [BF_OUTCOME_STOPPED] = 200,
+        [BF_OUTCOME_BUS_OFFLINE] = 503,  [BF_OUTCOME_CAMERA_OFFLINE] = 503, [BF_OUTCOME_INGEST_OFFLINE] = 503,
+        [BF_OUTCOME_BUSY] = 503,         [BF_OUTCOME_CANCELLED] = 409,      [BF_OUTCOME_STEP_FAILED] = 502,
+        [BF_OUTCOME_STEP_TIMEOUT] = 504, [BF_OUTCOME_STORAGE] = 500,
     };
 
     return statuses[o];
@@ -182,7 +188,7 @@ static void answer_call(struct bf_gateway *g, struct bf_call *call, const struct
 
 void bf_gateway_answer(struct bf_gateway *g, const struct bf_orch_answer *a)
 {
-    struct bf_pending found = {0};
+    struct bf_pending found = { 0 };
 
     for (size_t i = 0; i < g->n_pending; i++)
         if (g->pending[i].ticket == a->ticket) {
@@ -194,7 +200,7 @@ void bf_gateway_answer(struct bf_gateway *g, const struct bf_orch_answer *a)
         return;
     if (a->result.outcome == BF_OUTCOME_STARTED)
         bf_metrics_started(g->app.metrics, a->took_ms);
-    else if (!found.is_stop && a->result.outcome != BF_OUTCOME_RUNNING)
+    else if (!found.is_stop && !a->joined && a->result.outcome != BF_OUTCOME_RUNNING)
         bf_metrics_start_failed(g->app.metrics);
     if (found.call == NULL) {
         bf_gateway_answer_operator(g, &found.asker, a);
@@ -206,7 +212,7 @@ void bf_gateway_answer(struct bf_gateway *g, const struct bf_orch_answer *a)
 
 void bf_gateway_drop_pending(struct bf_gateway *g)
 {
-    static const char ending[] = "The gateway is being stopped; what was begun goes on without it until its lease ends.";
+    static const char ending[] = "The gateway is being stopped; what was begun goes on until its lease ends.";
 
     for (size_t i = 0; i < g->n_pending; i++)
         if (g->pending[i].call != NULL) {

@@ -31,8 +31,7 @@ struct head {
     size_t size;
 };
 
-__attribute__((format(printf, 2, 3)))
-static void add(struct head *h, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct head *h, const char *format, ...)
 {
     va_list args;
 
@@ -71,8 +70,10 @@ static void add_cors(struct head *h, const struct bf_request *r, const struct bf
         return;
     add(h, "Access-Control-Allow-Origin: %s\r\n", r->cors);
     if (a->preflight != NULL)
-        add(h, "Access-Control-Allow-Methods: %s\r\nAccess-Control-Allow-Headers: Content-Type, Range\r\n"
-               "Access-Control-Max-Age: 600\r\n", a->preflight);
+        add(h,
+            "Access-Control-Allow-Methods: %s\r\nAccess-Control-Allow-Headers: Content-Type, Range\r\n"
+            "Access-Control-Max-Age: 600\r\n",
+            a->preflight);
     add(h, "Access-Control-Expose-Headers: Content-Range, Date, ETag, Location, Retry-After\r\n");
 }
 
@@ -200,7 +201,7 @@ int bf_problem(struct bf_request *r, int status, const char *code, const char *d
     vsnprintf(text, sizeof text, detail, args);
     va_end(args);
     return respond_problem(
-        r, &(struct bf_problem_text){.status = status, .code = code, .detail = text, .instance = r->uri}, NULL, 0);
+        r, &(struct bf_problem_text){ .status = status, .code = code, .detail = text, .instance = r->uri }, NULL, 0);
 }
 
 int bf_problem_for(struct bf_request *r, int status, const char *code, unsigned retry_after_s, unsigned max_age_s,
@@ -210,14 +211,18 @@ int bf_problem_for(struct bf_request *r, int status, const char *code, unsigned 
 
     snprintf(cache, sizeof cache, "public, max-age=%u", max_age_s);
     return respond_problem(
-        r, &(struct bf_problem_text){.status = status, .code = code, .detail = detail, .instance = r->uri},
+        r, &(struct bf_problem_text){ .status = status, .code = code, .detail = detail, .instance = r->uri },
         max_age_s == 0 ? NULL : cache, retry_after_s);
 }
 
 int bf_problem_body(struct bf_request *r, const struct bf_body_error *e)
 {
     return respond_problem(r,
-                           &(struct bf_problem_text){.status = 400, .code = "bad_body", .detail = e->detail,
-                                                     .instance = r->uri, .field = e->field, .accepted = e->accepted},
+                           &(struct bf_problem_text){ .status = 400,
+                                                      .code = "bad_body",
+                                                      .detail = e->detail,
+                                                      .instance = r->uri,
+                                                      .field = e->field,
+                                                      .accepted = e->accepted },
                            NULL, 0);
 }

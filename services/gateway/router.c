@@ -8,8 +8,8 @@ static const struct {
     const char *name;
     enum bf_method method;
 } methods[] = {
-    {"GET", BF_GET}, {"HEAD", BF_HEAD}, {"POST", BF_POST}, {"PATCH", BF_PATCH}, {"DELETE", BF_DELETE},
-    {"OPTIONS", BF_OPTIONS},
+    { "GET", BF_GET },     { "HEAD", BF_HEAD },     { "POST", BF_POST },
+    { "PATCH", BF_PATCH }, { "DELETE", BF_DELETE }, { "OPTIONS", BF_OPTIONS },
 };
 
 enum bf_method bf_method_parse(const char *word)
@@ -79,7 +79,7 @@ static bool segment_fits(const char *pattern, size_t length, const char *segment
 
 static bool pattern_fits(const char *pattern, const struct bf_path *path, struct bf_params *ret)
 {
-    struct bf_params p = {0};
+    struct bf_params p = { 0 };
     size_t i = 0;
 
     for (const char *at = pattern + 1; *at != '\0'; i++) {

@@ -1,8 +1,8 @@
 /* Which handler a request belongs to. A table of {method, pattern, handler} per group of routes; matching is pure.
  *
  * A pattern is literal segments and at most one parameter per segment: {camera} (an id), {session} and {recording} (a
- * ULID), {number} (a whole number), with literal text around it ("part-{number}.m4s"), or {path} as the last segment: the
- * rest of the path, at least one segment. A segment that is not of its parameter's form does not match. */
+ * ULID), {number} (a whole number), with literal text around it ("part-{number}.m4s"), or {path} as the last segment:
+ * the rest of the path, at least one segment. A segment that is not of its parameter's form does not match. */
 #ifndef BELFRY_GATEWAY_ROUTER_H
 #define BELFRY_GATEWAY_ROUTER_H
 

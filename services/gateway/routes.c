@@ -5,8 +5,8 @@
 void bf_routes_collect(struct bf_app *app)
 {
     const struct bf_http_route *const groups[] = {
-        bf_routes_cameras, bf_routes_recordings, bf_routes_events, bf_routes_article, bf_routes_media,
-        bf_routes_recordings_media, bf_routes_ops, bf_routes_static,
+        bf_routes_cameras, bf_routes_recordings,       bf_routes_events, bf_routes_article,
+        bf_routes_media,   bf_routes_recordings_media, bf_routes_ops,    bf_routes_static,
     };
 
     app->n_routes = 0;

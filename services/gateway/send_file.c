@@ -68,7 +68,7 @@ static bool choose_range(struct bf_request *r, uint64_t length, const struct bf_
     if (ret->kind != BF_RANGE_UNSATISFIABLE)
         return true;
     snprintf(content_range, sizeof content_range, "bytes */%" PRIu64, length);
-    *ret_status = bf_respond(r, &(struct bf_response){.status = 416, .content_range = content_range});
+    *ret_status = bf_respond(r, &(struct bf_response){ .status = 416, .content_range = content_range });
     return false;
 }
 

@@ -126,8 +126,8 @@ static void tell_alarm(struct bf_gateway *g, const char *node, const Belfry__V1_
 {
     if (f == NULL)
         return;
-    json_t *alarm = json_pack("{s:s, s:s, s:s, s:b}", "node", node, "code", f->code, "detail", f->detail, "active",
-                              (int)active);
+    json_t *alarm =
+        json_pack("{s:s, s:s, s:s, s:b}", "node", node, "code", f->code, "detail", f->detail, "active", (int)active);
     _cleanup_(bf_freep) char *text = json_dumps(alarm, JSON_COMPACT);
 
     json_decref(alarm);

@@ -9,19 +9,19 @@
 static const struct {
     const char *suffix, *type;
 } types[] = {
-    {".html", "text/html; charset=utf-8"},
-    {".css", "text/css; charset=utf-8"},
-    {".js", "text/javascript; charset=utf-8"},
-    {".mjs", "text/javascript; charset=utf-8"},
-    {".json", "application/json"},
-    {".map", "application/json"},
-    {".svg", "image/svg+xml"},
-    {".png", "image/png"},
-    {".ico", "image/x-icon"},
-    {".webp", "image/webp"},
-    {".woff2", "font/woff2"},
-    {".txt", "text/plain; charset=utf-8"},
-    {".webmanifest", "application/manifest+json"},
+    { ".html", "text/html; charset=utf-8" },
+    { ".css", "text/css; charset=utf-8" },
+    { ".js", "text/javascript; charset=utf-8" },
+    { ".mjs", "text/javascript; charset=utf-8" },
+    { ".json", "application/json" },
+    { ".map", "application/json" },
+    { ".svg", "image/svg+xml" },
+    { ".png", "image/png" },
+    { ".ico", "image/x-icon" },
+    { ".webp", "image/webp" },
+    { ".woff2", "font/woff2" },
+    { ".txt", "text/plain; charset=utf-8" },
+    { ".webmanifest", "application/manifest+json" },
 };
 
 static const char *type_of(const char *name)
@@ -47,8 +47,7 @@ static int send_page(struct bf_request *r, int dirfd, const char *name)
 
     if (type == NULL || !is_plain(name))
         return bf_problem(r, 404, "not_found", "There is no such page.");
-    return bf_send_whole_file(r, dirfd, name,
-                              &(struct bf_response){.type = type, .cache = "no-cache", .page = true});
+    return bf_send_whole_file(r, dirfd, name, &(struct bf_response){ .type = type, .cache = "no-cache", .page = true });
 }
 
 static int get_root(struct bf_request *r)
@@ -75,7 +74,7 @@ static int get_file(struct bf_request *r)
 }
 
 const struct bf_http_route bf_routes_static[] = {
-    {BF_GET, "/", get_root},
-    {BF_GET, "/web/{path}", get_file},
-    {0},
+    { BF_GET, "/", get_root },
+    { BF_GET, "/web/{path}", get_file },
+    { 0 },
 };

@@ -1,11 +1,11 @@
 #include "media_dir.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 
 void media_dir_make(struct media_dir *m)
 {
-    *m = (struct media_dir){.path = "/tmp/belfry-gateway-XXXXXX", .session_dirfd = -1};
+    *m = (struct media_dir){ .path = "/tmp/belfry-gateway-XXXXXX", .session_dirfd = -1 };
     assert_non_null(mkdtemp(m->path));
     m->dirfd = open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(m->dirfd >= 0);
@@ -100,7 +100,7 @@ void media_dir_begin(struct media_dir *m, const char *camera)
     m->session_dirfd = openat(m->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(m->session_dirfd >= 0);
     assert_int_equal(bf_journal_writer_open(&m->writer, m->session_dirfd, &e), 0);
-    m->builder = (struct builder){.put = put, .user = m};
+    m->builder = (struct builder){ .put = put, .user = m };
 }
 
 void media_dir_close(struct media_dir *m)

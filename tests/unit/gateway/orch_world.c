@@ -1,8 +1,8 @@
 #include "orch_world.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,13 +13,18 @@ static uint32_t port;
 
 void world_make(struct world *w)
 {
-    static const struct bf_orch_camera cameras[] = {{"door", true}, {"pole", false}};
+    static const struct bf_orch_camera cameras[] = { { "door", true }, { "pole", false } };
     const struct bf_orch_options options = {
-        .cameras = cameras, .n_cameras = 2, .janitor = "janitor-1", .lease_epoch = 3,
-        .lease_ms = 9000, .start_timeout_ms = 10000, .stop_timeout_ms = 9000,
+        .cameras = cameras,
+        .n_cameras = 2,
+        .janitor = "janitor-1",
+        .lease_epoch = 3,
+        .lease_ms = 9000,
+        .start_timeout_ms = 10000,
+        .stop_timeout_ms = 9000,
     };
 
-    *w = (struct world){.now_ms = 1000000};
+    *w = (struct world){ .now_ms = 1000000 };
     memset(boots, 1, sizeof boots);
     port = 20000;
     assert_int_equal(bf_orch_new(&w->o, &options), 0);
@@ -32,8 +37,9 @@ void world_done(struct world *w)
 
 static const char *outcome_name(enum bf_outcome o)
 {
-    static const char *const names[] = {"started", "running", "stopped", "bus-offline", "camera-offline",
-                                        "ingest-offline", "busy", "cancelled", "failed", "timeout", "storage"};
+    static const char *const names[] = { "started",        "running",        "stopped", "bus-offline",
+                                         "camera-offline", "ingest-offline", "busy",    "cancelled",
+                                         "failed",         "timeout",        "storage" };
 
     return names[o];
 }
@@ -99,13 +105,16 @@ static struct bf_node_report report(struct world *w, enum bf_role role, const ch
     const struct bf_node *n = bf_orch_node(w->o, role, id);
 
     memset(boot_id, boots[role], BF_ORCH_BOOT_ID_SIZE);
-    return (struct bf_node_report){.online = online, .boot_id = boot_id, .error_code = "source_failed",
-                                   .error_detail = "no such sensor", .observed_generation = n == NULL ? 0 : n->generation};
+    return (struct bf_node_report){ .online = online,
+                                    .boot_id = boot_id,
+                                    .error_code = "source_failed",
+                                    .error_detail = "no such sensor",
+                                    .observed_generation = n == NULL ? 0 : n->generation };
 }
 
 static Belfry__V1__CameraPhase camera_phase(const char *name)
 {
-    static const char *const names[] = {"?", "off", "starting", "streaming", "stopping", "failed"};
+    static const char *const names[] = { "?", "off", "starting", "streaming", "stopping", "failed" };
 
     for (int i = 1; i <= 5; i++)
         if (strcmp(names[i], name) == 0)
@@ -130,7 +139,9 @@ void camera_boots(struct world *w, uint8_t boot, const char *phase, const char *
 
 static Belfry__V1__IngestPhase ingest_phase(const char *name)
 {
-    static const char *const names[] = {"?", "starting", "listening", "live", "stalled", "draining", "ended", "failed"};
+    static const char *const names[] = {
+        "?", "starting", "listening", "live", "stalled", "draining", "ended", "failed"
+    };
 
     for (int i = 1; i <= 7; i++)
         if (strcmp(names[i], name) == 0)
@@ -142,11 +153,11 @@ void ingest_is(struct world *w, const char *phase, const char *session)
 {
     uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE];
     struct bf_node_report r = report(w, BF_ROLE_INGEST, "ingest-1", strcmp(phase, "gone") != 0, boot_id);
-    struct bf_ingest_report s = {.phase = ingest_phase(phase), .error_code = "no_port", .error_detail = "all taken"};
+    struct bf_ingest_report s = { .phase = ingest_phase(phase), .error_code = "no_port", .error_detail = "all taken" };
 
     if (s.phase >= BELFRY__V1__INGEST_PHASE__INGEST_PHASE_LISTENING)
-        s.endpoint = (struct bf_endpoint){.transport = BELFRY__V1__TRANSPORT__TRANSPORT_SRT, .host = "10.0.0.1",
-                                          .port = port};
+        s.endpoint =
+            (struct bf_endpoint){ .transport = BELFRY__V1__TRANSPORT__TRANSPORT_SRT, .host = "10.0.0.1", .port = port };
     if (session != NULL)
         memcpy(s.session, session, sizeof s.session);
     bf_orch_ingest_state(w->o, "ingest-1", &r, &s, session == NULL ? 0 : 1, w->now_ms);
@@ -167,7 +178,7 @@ void ingest_listens_on(struct world *w, uint32_t at, const char *phase, const ch
 
 static Belfry__V1__JanitorPhase janitor_phase(const char *name)
 {
-    static const char *const names[] = {"?", "trimming", "archiving", "archived", "purging", "purged", "failed"};
+    static const char *const names[] = { "?", "trimming", "archiving", "archived", "purging", "purged", "failed" };
 
     for (int i = 1; i <= 6; i++)
         if (strcmp(names[i], name) == 0)
@@ -179,7 +190,7 @@ void janitor_is(struct world *w, const char *phase, const char *session)
 {
     uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE];
     struct bf_node_report r = report(w, BF_ROLE_JANITOR, "janitor-1", strcmp(phase, "gone") != 0, boot_id);
-    struct bf_janitor_report s = {.phase = janitor_phase(phase)};
+    struct bf_janitor_report s = { .phase = janitor_phase(phase) };
 
     if (session != NULL)
         memcpy(s.session, session, sizeof s.session);
@@ -189,7 +200,7 @@ void janitor_is(struct world *w, const char *phase, const char *session)
 
 static void ask(struct world *w, const char *camera, const char *session, uint64_t ticket, bool record)
 {
-    const struct bf_want want = {.record = record};
+    const struct bf_want want = { .record = record };
 
     assert_int_equal(bf_orch_start(w->o, camera, &want, session, ticket, w->now_ms), 0);
     world_run(w);

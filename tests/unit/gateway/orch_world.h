@@ -12,7 +12,7 @@ struct world {
     struct bf_orch *o;
     uint64_t now_ms;
     bool disk_broken;
-    char seen[2048]; /* actions since the last expect, without `changed` */
+    char seen[2048];            /* actions since the last expect, without `changed` */
     struct bf_orch_answer last; /* newest answer */
     unsigned answers;
 };

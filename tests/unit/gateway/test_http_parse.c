@@ -1,7 +1,7 @@
 /* Everything of a request that is parsed by hand: path, query, range, headers, and the choice of the route. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,35 +18,35 @@ static void test_paths(void **state)
         int result;
         const char *joined; /* with '|' between the segments */
     } table[] = {
-        {"/", 0, ""},
-        {"/a", 0, "a"},
-        {"/a/", 0, "a|"},
-        {"/live/door/x.m3u8", 0, "live|door|x.m3u8"},
-        {"/%61bc", 0, "abc"},
-        {"/a//b", 0, "a||b"},
-        {"/...", 0, "..."},
-        {"/1/2/3/4/5/6/7/8", 0, "1|2|3|4|5|6|7|8"},
-        {"/1/2/3/4/5/6/7/8/9", -2, NULL},
-        {"", -74, NULL},
-        {"a", -74, NULL},
-        {"/..", -74, NULL},
-        {"/a/../b", -74, NULL},
-        {"/./a", -74, NULL},
-        {"/%2e%2e/a", -74, NULL},
-        {"/%2E%2e", -74, NULL},
-        {"/a%2fb", -74, NULL},
-        {"/a%2Fb", -74, NULL},
-        {"/a%5cb", -74, NULL},
-        {"/a\\b", -74, NULL},
-        {"/a%00b", -74, NULL},
-        {"/a%0ab", -74, NULL},
-        {"/a%7f", -74, NULL},
-        {"/a%ff", -74, NULL},
-        {"/a%20b", -74, NULL},
-        {"/a%", -74, NULL},
-        {"/a%2", -74, NULL},
-        {"/a%zz", -74, NULL},
-        {"/\xc3\xa4", -74, NULL},
+        { "/", 0, "" },
+        { "/a", 0, "a" },
+        { "/a/", 0, "a|" },
+        { "/live/door/x.m3u8", 0, "live|door|x.m3u8" },
+        { "/%61bc", 0, "abc" },
+        { "/a//b", 0, "a||b" },
+        { "/...", 0, "..." },
+        { "/1/2/3/4/5/6/7/8", 0, "1|2|3|4|5|6|7|8" },
+        { "/1/2/3/4/5/6/7/8/9", -2, NULL },
+        { "", -74, NULL },
+        { "a", -74, NULL },
+        { "/..", -74, NULL },
+        { "/a/../b", -74, NULL },
+        { "/./a", -74, NULL },
+        { "/%2e%2e/a", -74, NULL },
+        { "/%2E%2e", -74, NULL },
+        { "/a%2fb", -74, NULL },
+        { "/a%2Fb", -74, NULL },
+        { "/a%5cb", -74, NULL },
+        { "/a\\b", -74, NULL },
+        { "/a%00b", -74, NULL },
+        { "/a%0ab", -74, NULL },
+        { "/a%7f", -74, NULL },
+        { "/a%ff", -74, NULL },
+        { "/a%20b", -74, NULL },
+        { "/a%", -74, NULL },
+        { "/a%2", -74, NULL },
+        { "/a%zz", -74, NULL },
+        { "/\xc3\xa4", -74, NULL },
     };
 
     (void)state;
@@ -101,8 +101,9 @@ static void test_query(void **state)
 
 static void test_numbers(void **state)
 {
-    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "01", "00", "1.0", "0x1", "18446744073709551616",
-                                      "999999999999999999999"};
+    static const char *const bad[] = {
+        "", "-1", "+1", " 1", "1 ", "01", "00", "1.0", "0x1", "18446744073709551616", "999999999999999999999"
+    };
     uint64_t value;
 
     (void)state;
@@ -114,8 +115,10 @@ static void test_numbers(void **state)
 
 static void test_hls_query(void **state)
 {
-    static const char *const bad[] = {"_HLS_msn=", "_HLS_msn=x", "_HLS_msn=-1", "_HLS_msn=1&_HLS_part=1.5",
-                                      "_HLS_msn=1&_HLS_msn=2", "_HLS_skip=no", "_HLS_skip=", "_HLS_msn=%31%"};
+    static const char *const bad[] = {
+        "_HLS_msn=",    "_HLS_msn=x", "_HLS_msn=-1",  "_HLS_msn=1&_HLS_part=1.5", "_HLS_msn=1&_HLS_msn=2",
+        "_HLS_skip=no", "_HLS_skip=", "_HLS_msn=%31%"
+    };
     struct bf_hls_query q;
     struct bf_error e;
 
@@ -138,27 +141,27 @@ static void test_ranges(void **state)
         uint64_t size;
         struct bf_range expected;
     } table[] = {
-        {NULL, 100, {BF_RANGE_WHOLE, 0, 0}},
-        {"bytes=0-", 100, {BF_RANGE_SLICE, 0, 100}},
-        {"bytes=0-0", 100, {BF_RANGE_SLICE, 0, 1}},
-        {"bytes=10-19", 100, {BF_RANGE_SLICE, 10, 10}},
-        {"Bytes=10-19", 100, {BF_RANGE_SLICE, 10, 10}},
-        {"bytes= 10-19 ", 100, {BF_RANGE_SLICE, 10, 10}},
-        {"bytes=90-1000", 100, {BF_RANGE_SLICE, 90, 10}},
-        {"bytes=99-", 100, {BF_RANGE_SLICE, 99, 1}},
-        {"bytes=100-", 100, {BF_RANGE_UNSATISFIABLE, 0, 0}},
-        {"bytes=0-", 0, {BF_RANGE_UNSATISFIABLE, 0, 0}},
-        {"bytes=-10", 100, {BF_RANGE_SLICE, 90, 10}},
-        {"bytes=-1000", 100, {BF_RANGE_SLICE, 0, 100}},
-        {"bytes=-0", 100, {BF_RANGE_UNSATISFIABLE, 0, 0}},
-        {"bytes=-5", 0, {BF_RANGE_UNSATISFIABLE, 0, 0}},
-        {"bytes=5-4", 100, {BF_RANGE_WHOLE, 0, 0}},
-        {"bytes=-", 100, {BF_RANGE_WHOLE, 0, 0}},
-        {"bytes=0-1,5-6", 100, {BF_RANGE_WHOLE, 0, 0}},
-        {"bytes=a-b", 100, {BF_RANGE_WHOLE, 0, 0}},
-        {"items=0-1", 100, {BF_RANGE_WHOLE, 0, 0}},
-        {"bytes=18446744073709551616-", 100, {BF_RANGE_WHOLE, 0, 0}},
-        {"bytes=0-18446744073709551615", 100, {BF_RANGE_SLICE, 0, 100}},
+        { NULL, 100, { BF_RANGE_WHOLE, 0, 0 } },
+        { "bytes=0-", 100, { BF_RANGE_SLICE, 0, 100 } },
+        { "bytes=0-0", 100, { BF_RANGE_SLICE, 0, 1 } },
+        { "bytes=10-19", 100, { BF_RANGE_SLICE, 10, 10 } },
+        { "Bytes=10-19", 100, { BF_RANGE_SLICE, 10, 10 } },
+        { "bytes= 10-19 ", 100, { BF_RANGE_SLICE, 10, 10 } },
+        { "bytes=90-1000", 100, { BF_RANGE_SLICE, 90, 10 } },
+        { "bytes=99-", 100, { BF_RANGE_SLICE, 99, 1 } },
+        { "bytes=100-", 100, { BF_RANGE_UNSATISFIABLE, 0, 0 } },
+        { "bytes=0-", 0, { BF_RANGE_UNSATISFIABLE, 0, 0 } },
+        { "bytes=-10", 100, { BF_RANGE_SLICE, 90, 10 } },
+        { "bytes=-1000", 100, { BF_RANGE_SLICE, 0, 100 } },
+        { "bytes=-0", 100, { BF_RANGE_UNSATISFIABLE, 0, 0 } },
+        { "bytes=-5", 0, { BF_RANGE_UNSATISFIABLE, 0, 0 } },
+        { "bytes=5-4", 100, { BF_RANGE_WHOLE, 0, 0 } },
+        { "bytes=-", 100, { BF_RANGE_WHOLE, 0, 0 } },
+        { "bytes=0-1,5-6", 100, { BF_RANGE_WHOLE, 0, 0 } },
+        { "bytes=a-b", 100, { BF_RANGE_WHOLE, 0, 0 } },
+        { "items=0-1", 100, { BF_RANGE_WHOLE, 0, 0 } },
+        { "bytes=18446744073709551616-", 100, { BF_RANGE_WHOLE, 0, 0 } },
+        { "bytes=0-18446744073709551615", 100, { BF_RANGE_SLICE, 0, 100 } },
     };
 
     (void)state;
@@ -209,13 +212,13 @@ static int nothing(struct bf_request *r)
 }
 
 static const struct bf_http_route routes[] = {
-    {BF_GET, "/", nothing},
-    {BF_GET, "/api/v1/cameras/{camera}", nothing},
-    {BF_GET, "/api/v1/cameras/{camera}/stream", nothing},
-    {BF_POST, "/api/v1/cameras/{camera}/stream", nothing},
-    {BF_GET, "/live/{camera}/{session}/media.m3u8", nothing},
-    {BF_GET, "/live/{camera}/{session}/part-{number}.m4s", nothing},
-    {BF_GET, "/web/{path}", nothing},
+    { BF_GET, "/", nothing },
+    { BF_GET, "/api/v1/cameras/{camera}", nothing },
+    { BF_GET, "/api/v1/cameras/{camera}/stream", nothing },
+    { BF_POST, "/api/v1/cameras/{camera}/stream", nothing },
+    { BF_GET, "/live/{camera}/{session}/media.m3u8", nothing },
+    { BF_GET, "/live/{camera}/{session}/part-{number}.m4s", nothing },
+    { BF_GET, "/web/{path}", nothing },
 };
 
 static int find(const char *raw, enum bf_method method, size_t *index, struct bf_params *p, unsigned *methods)
@@ -239,26 +242,26 @@ static void test_routes(void **state)
         int result;
         size_t index;
     } table[] = {
-        {"/", BF_GET, 0, 0},
-        {"/", BF_HEAD, 0, 0},
-        {"/", BF_POST, -1, 0},
-        {"/api/v1/cameras/door", BF_GET, 0, 1},
-        {"/api/v1/cameras/door/", BF_GET, -2, 0},
-        {"/api/v1/cameras/DOOR", BF_GET, -2, 0},
-        {"/api/v1/cameras/", BF_GET, -2, 0},
-        {"/api/v1/cameras/door/stream", BF_POST, 0, 3},
-        {"/api/v1/cameras/door/stream", BF_DELETE, -1, 0},
-        {"/live/door/" SESSION "/media.m3u8", BF_GET, 0, 4},
-        {"/live/door/01hzzzzzzzzzzzzzzzzzzzzzza/media.m3u8", BF_GET, -2, 0},
-        {"/live/door/" SESSION "/part-12.m4s", BF_GET, 0, 5},
-        {"/live/door/" SESSION "/part-.m4s", BF_GET, -2, 0},
-        {"/live/door/" SESSION "/part-012.m4s", BF_GET, -2, 0},
-        {"/live/door/" SESSION "/part-1.m4sx", BF_GET, -2, 0},
-        {"/live/door/" SESSION "/part-99999999999999999999999.m4s", BF_GET, -2, 0},
-        {"/live/door/" SESSION "/.m4s", BF_GET, -2, 0},
-        {"/web/js/player.js", BF_GET, 0, 6},
-        {"/web", BF_GET, -2, 0},
-        {"/nothing", BF_GET, -2, 0},
+        { "/", BF_GET, 0, 0 },
+        { "/", BF_HEAD, 0, 0 },
+        { "/", BF_POST, -1, 0 },
+        { "/api/v1/cameras/door", BF_GET, 0, 1 },
+        { "/api/v1/cameras/door/", BF_GET, -2, 0 },
+        { "/api/v1/cameras/DOOR", BF_GET, -2, 0 },
+        { "/api/v1/cameras/", BF_GET, -2, 0 },
+        { "/api/v1/cameras/door/stream", BF_POST, 0, 3 },
+        { "/api/v1/cameras/door/stream", BF_DELETE, -1, 0 },
+        { "/live/door/" SESSION "/media.m3u8", BF_GET, 0, 4 },
+        { "/live/door/01hzzzzzzzzzzzzzzzzzzzzzza/media.m3u8", BF_GET, -2, 0 },
+        { "/live/door/" SESSION "/part-12.m4s", BF_GET, 0, 5 },
+        { "/live/door/" SESSION "/part-.m4s", BF_GET, -2, 0 },
+        { "/live/door/" SESSION "/part-012.m4s", BF_GET, -2, 0 },
+        { "/live/door/" SESSION "/part-1.m4sx", BF_GET, -2, 0 },
+        { "/live/door/" SESSION "/part-99999999999999999999999.m4s", BF_GET, -2, 0 },
+        { "/live/door/" SESSION "/.m4s", BF_GET, -2, 0 },
+        { "/web/js/player.js", BF_GET, 0, 6 },
+        { "/web", BF_GET, -2, 0 },
+        { "/nothing", BF_GET, -2, 0 },
     };
 
     (void)state;
@@ -300,15 +303,9 @@ static void test_route_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_path_length),
-        cmocka_unit_test(test_query),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_hls_query),
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_route_parameters),
+        cmocka_unit_test(test_paths),   cmocka_unit_test(test_path_length), cmocka_unit_test(test_query),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_hls_query),   cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_routes),      cmocka_unit_test(test_route_parameters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,14 +1,14 @@
 /* The server over real sockets: framing, paths, origins, media, waiting, ranges, pages. The loop runs in the test's own
  * thread; each client has a thread of its own. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,9 +85,9 @@ static void make_session(void)
 
 static int setup(void **state)
 {
-    static const struct bf_live_events events = {ignore_session, ignore_end, ignore_session, ignore_session};
-    static const char *const cameras[] = {"door"};
-    struct bf_error e = {""};
+    static const struct bf_live_events events = { ignore_session, ignore_end, ignore_session, ignore_session };
+    static const char *const cameras[] = { "door" };
+    struct bf_error e = { "" };
 
     (void)state;
     memset(&t, 0, sizeof t);
@@ -95,8 +95,9 @@ static int setup(void **state)
     media_dir_make(&t.media);
     make_session();
     t.origins[0] = (char *)"https://example.org";
-    t.camera = (struct bf_camera_config){.id = (char *)"door", .max_width = 1920, .max_height = 1080, .max_fps = 60,
-                                         .max_bitrate_kbps = 10000};
+    t.camera = (struct bf_camera_config){
+        .id = (char *)"door", .max_width = 1920, .max_height = 1080, .max_fps = 60, .max_bitrate_kbps = 10000
+    };
     t.config.cameras = &t.camera;
     t.config.n_cameras = 1;
     t.config.gateway.cors = t.origins;
@@ -108,8 +109,9 @@ static int setup(void **state)
     bf_routes_collect(&t.app);
     make_pages();
     t.app.media_dirfd = dup(t.media.dirfd);
-    const struct bf_live_options o = {.media = t.media.path, .cameras = cameras, .n_cameras = 1, .max_waiting = 12,
-                                      .events = &events};
+    const struct bf_live_options o = {
+        .media = t.media.path, .cameras = cameras, .n_cameras = 1, .max_waiting = 12, .events = &events
+    };
     assert_int_equal(bf_live_new(&t.app.live, &t.loop, &o, &e), 0);
     assert_int_equal(bf_recordings_new(&t.app.recordings), 0);
     assert_int_equal(bf_events_new(&t.app.events), 0);
@@ -155,9 +157,10 @@ struct client {
 
 static int connect_to_server(void)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(bf_http_server_port(t.server)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const struct timeval limit = {.tv_sec = 10};
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(bf_http_server_port(t.server)),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    const struct timeval limit = { .tv_sec = 10 };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -245,68 +248,77 @@ static void test_statuses(void **state)
         const char *request;
         int status;
     } table[] = {
-        {"GET /healthz HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"HEAD /healthz HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET /readyz HTTP/1.1\r\n" HOST "\r\n", 503},
-        {"GET /nothing HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET /../etc/passwd HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"GET /web/..%2findex.html HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"GET /web/%00 HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"PUT /healthz HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 405},
-        {"POST /healthz HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 405},
-        {"GET /start-streaming-service HTTP/1.1\r\n" HOST "\r\n", 405},
-        {"TRACE / HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"GET /api/v1/cameras/nosuch HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET /api/v1/cameras/door HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET /api/v1/recordings HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET /api/v1/recordings?camera=a%2fb HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"GET /api/v1/recordings/" BUILDER_SESSION " HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET /openapi.json HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET /metrics HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET " LIVE "part-3.m4s HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET " LIVE "part-99.m4s HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET " LIVE "seg-0.m4s HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET " LIVE "seg-1.m4s HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET " LIVE "init.mp4 HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET " LIVE "init-1.mp4 HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET " LIVE "journal HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET " LIVE "media.m3u8?_HLS_part=1 HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"GET " LIVE "media.m3u8?_HLS_msn=77 HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"GET " LIVE "media.m3u8?_HLS_msn=x HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"GET /live/door/01HZZZZZZZZZZZZZZZZZZZZZZB/media.m3u8 HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET /live/yard/index.m3u8 HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET / HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET /web/js/a.js HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"GET /web/js HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET /web/js/ HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET /web/.secret.txt HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET /web/page.cgi HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"GET /web/link.txt HTTP/1.1\r\n" HOST "\r\n", 404},
+        { "GET /healthz HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "HEAD /healthz HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET /readyz HTTP/1.1\r\n" HOST "\r\n", 503 },
+        { "GET /nothing HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET /../etc/passwd HTTP/1.1\r\n" HOST "\r\n", 400 },
+        { "GET /web/..%2findex.html HTTP/1.1\r\n" HOST "\r\n", 400 },
+        { "GET /web/%00 HTTP/1.1\r\n" HOST "\r\n", 400 },
+        { "PUT /healthz HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 405 },
+        { "POST /healthz HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 405 },
+        { "GET /start-streaming-service HTTP/1.1\r\n" HOST "\r\n", 405 },
+        { "TRACE / HTTP/1.1\r\n" HOST "\r\n", 400 },
+        { "GET /api/v1/cameras/nosuch HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET /api/v1/cameras/door HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET /api/v1/recordings HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET /api/v1/recordings?camera=a%2fb HTTP/1.1\r\n" HOST "\r\n", 400 },
+        { "GET /api/v1/recordings/" BUILDER_SESSION " HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET /openapi.json HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET /metrics HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET " LIVE "part-3.m4s HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET " LIVE "part-99.m4s HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET " LIVE "seg-0.m4s HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET " LIVE "seg-1.m4s HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET " LIVE "init.mp4 HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET " LIVE "init-1.mp4 HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET " LIVE "journal HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET " LIVE "media.m3u8?_HLS_part=1 HTTP/1.1\r\n" HOST "\r\n", 400 },
+        { "GET " LIVE "media.m3u8?_HLS_msn=77 HTTP/1.1\r\n" HOST "\r\n", 400 },
+        { "GET " LIVE "media.m3u8?_HLS_msn=x HTTP/1.1\r\n" HOST "\r\n", 400 },
+        { "GET /live/door/01HZZZZZZZZZZZZZZZZZZZZZZB/media.m3u8 HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET /live/yard/index.m3u8 HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET / HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET /web/js/a.js HTTP/1.1\r\n" HOST "\r\n", 200 },
+        { "GET /web/js HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET /web/js/ HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET /web/.secret.txt HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET /web/page.cgi HTTP/1.1\r\n" HOST "\r\n", 404 },
+        { "GET /web/link.txt HTTP/1.1\r\n" HOST "\r\n", 404 },
         /* framing */
-        {"POST /stop-streaming-service HTTP/1.1\r\n" HOST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-        {"POST /stop-streaming-service HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411},
-        {"POST /stop-streaming-service HTTP/1.1\r\n" HOST "Content-Length: 0\r\nContent-Length: 5\r\n\r\n", 400},
-        {"POST /stop-streaming-service HTTP/1.1\r\n" HOST "Content-Length: 5x\r\n\r\nabcde", 400},
-        {"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
-        {"GET /healthz HTTP/2.0\r\n" HOST "\r\n", 505},
-        {"nonsense\r\n\r\n", 400},
-        {"POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST
-         "Content-Type: application/json\r\nContent-Length: 16385\r\n\r\n", 413},
-        {"POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
-         415},
-        {"POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST
-         "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", 201},
-        {"POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Expect: 200-maybe\r\nContent-Type: application/json\r\n"
-         "Content-Length: 2\r\n\r\n{}", 417},
+        { "POST /stop-streaming-service HTTP/1.1\r\n" HOST
+          "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+          400 },
+        { "POST /stop-streaming-service HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411 },
+        { "POST /stop-streaming-service HTTP/1.1\r\n" HOST "Content-Length: 0\r\nContent-Length: 5\r\n\r\n", 400 },
+        { "POST /stop-streaming-service HTTP/1.1\r\n" HOST "Content-Length: 5x\r\n\r\nabcde", 400 },
+        { "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400 },
+        { "GET /healthz HTTP/2.0\r\n" HOST "\r\n", 505 },
+        { "nonsense\r\n\r\n", 400 },
+        { "POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST
+          "Content-Type: application/json\r\nContent-Length: 16385\r\n\r\n",
+          413 },
+        { "POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST
+          "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+          415 },
+        { "POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST
+          "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+          201 },
+        { "POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Expect: 200-maybe\r\nContent-Type: application/json\r\n"
+          "Content-Length: 2\r\n\r\n{}",
+          417 },
         /* origins */
-        {"POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\nContent-Length: 0\r\n\r\n",
-         403},
-        {"POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n",
-         403},
-        {"POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Origin: http://cam:8080\r\nContent-Length: 0\r\n\r\n", 201},
-        {"DELETE /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Origin: https://example.org\r\n\r\n", 200},
-        {"OPTIONS /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "\r\n", 204},
-        {"OPTIONS /nothing HTTP/1.1\r\n" HOST "\r\n", 404},
+        { "POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST
+          "Origin: http://evil.example\r\nContent-Length: 0\r\n\r\n",
+          403 },
+        { "POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST
+          "Sec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n",
+          403 },
+        { "POST /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Origin: http://cam:8080\r\nContent-Length: 0\r\n\r\n",
+          201 },
+        { "DELETE /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "Origin: https://example.org\r\n\r\n", 200 },
+        { "OPTIONS /api/v1/cameras/door/stream HTTP/1.1\r\n" HOST "\r\n", 204 },
+        { "OPTIONS /nothing HTTP/1.1\r\n" HOST "\r\n", 404 },
     };
 
     (void)state;
@@ -360,7 +372,8 @@ static void test_cors(void **state)
 {
     (void)state;
     const char *a = ask("GET " LIVE "media.m3u8 HTTP/1.1\r\n" HOST "Origin: https://example.org\r\n\r\n");
-    assert_true(has(a, "Access-Control-Allow-Origin: https://example.org\r\n") && has(a, "Vary: Origin, Accept-Encoding\r\n"));
+    assert_true(has(a, "Access-Control-Allow-Origin: https://example.org\r\n"));
+    assert_true(has(a, "Vary: Origin, Accept-Encoding\r\n"));
     a = ask("GET " LIVE "media.m3u8 HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n\r\n");
     assert_int_equal(status_of(a), 200);
     assert_false(has(a, "Access-Control-Allow-Origin"));
@@ -449,7 +462,8 @@ static void test_held_requests_are_answered_by_the_next_part(void **state)
     end(&part);
     end(&playlist);
     assert_true(has(part.answer, "Content-Length: 777\r\n"));
-    assert_true(has(playlist.answer, "URI=\"part-5.m4s\",INDEPENDENT=YES\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-6.m4s\""));
+    assert_true(has(playlist.answer, "URI=\"part-5.m4s\",INDEPENDENT=YES\n"
+                                     "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-6.m4s\""));
 }
 
 static void test_two_requests_on_one_connection(void **state)
@@ -469,8 +483,10 @@ static void test_nothing_hides_behind_a_bad_frame(void **state)
     static struct client c;
 
     (void)state;
-    begin(&c, "POST /stop-streaming-service HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-              "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", NULL);
+    begin(&c,
+          "POST /stop-streaming-service HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+          "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+          NULL);
     end(&c);
     assert_int_equal(status_of(c.answer), 400);
     assert_false(has(c.answer, "\"ok\""));

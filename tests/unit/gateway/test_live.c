@@ -1,12 +1,12 @@
 /* The live store against real directories: who is seen, who is woken, what is served. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -61,11 +61,12 @@ static void on_gone(void *user, const char *camera, const char *session)
 
 static void open_store(unsigned max_waiting)
 {
-    static const struct bf_live_events events = {on_playable, on_ended, on_recording, on_gone};
-    static const char *const cameras[] = {"door", "yard"};
-    const struct bf_live_options o = {.media = t.media.path, .cameras = cameras, .n_cameras = 2,
-                                      .max_waiting = max_waiting, .events = &events};
-    struct bf_error e = {""};
+    static const struct bf_live_events events = { on_playable, on_ended, on_recording, on_gone };
+    static const char *const cameras[] = { "door", "yard" };
+    const struct bf_live_options o = {
+        .media = t.media.path, .cameras = cameras, .n_cameras = 2, .max_waiting = max_waiting, .events = &events
+    };
+    struct bf_error e = { "" };
 
     assert_int_equal(bf_live_new(&t.live, &t.loop, &o, &e), 0);
     assert_int_equal(bf_live_start(t.live, &e), 0);
@@ -275,7 +276,7 @@ static void test_rendered_once_and_shared(void **state)
 {
     (void)state;
     struct bf_live_session *s = live_session();
-    const struct bf_hls_query q = {0};
+    const struct bf_hls_query q = { 0 };
     struct bf_blob *first, *second, *packed;
 
     assert_int_equal(bf_live_playlist(t.live, s, &q, false, &first, NULL), 0);
@@ -371,9 +372,9 @@ static void test_waiters_are_woken_by_the_next_part(void **state)
     (void)state;
     struct bf_live_session *s = live_session();
     struct waiter waiters[3] = {
-        {.s = s, .part = true, .counter = 5},
-        {.s = s, .query = {.has_msn = true, .has_part = true, .msn = 1, .part = 0}},
-        {.s = s, .query = {.has_msn = true, .has_part = true, .msn = 0, .part = 9}},
+        { .s = s, .part = true, .counter = 5 },
+        { .s = s, .query = { .has_msn = true, .has_part = true, .msn = 1, .part = 0 } },
+        { .s = s, .query = { .has_msn = true, .has_part = true, .msn = 0, .part = 9 } },
     };
 
     for (int i = 0; i < 3; i++)
@@ -393,7 +394,7 @@ static void test_waiting_ends_after_three_target_durations(void **state)
 {
     (void)state;
     struct bf_live_session *s = live_session();
-    struct waiter w = {.s = s, .part = true, .counter = 5};
+    struct waiter w = { .s = s, .part = true, .counter = 5 };
 
     begin_waiting(&w);
     pthread_join(w.thread, NULL);
@@ -406,8 +407,8 @@ static void test_hint_that_is_withdrawn(void **state)
 {
     (void)state;
     struct bf_live_session *s = live_session();
-    struct waiter part = {.s = s, .part = true, .counter = 5};
-    struct waiter playlist = {.s = s, .query = {.has_msn = true, .msn = 1}};
+    struct waiter part = { .s = s, .part = true, .counter = 5 };
+    struct waiter playlist = { .s = s, .query = { .has_msn = true, .msn = 1 } };
 
     begin_waiting(&part);
     begin_waiting(&playlist);
@@ -433,11 +434,11 @@ static void test_only_so_many_may_wait(void **state)
     struct bf_live_session *s;
     assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
     for (int i = 0; i < 2; i++) {
-        waiters[i] = (struct waiter){.s = s, .part = true, .counter = 5};
+        waiters[i] = (struct waiter){ .s = s, .part = true, .counter = 5 };
         begin_waiting(&waiters[i]);
     }
     spin_until_waiting(2);
-    late = (struct waiter){.s = s, .part = true, .counter = 5};
+    late = (struct waiter){ .s = s, .part = true, .counter = 5 };
     begin_waiting(&late);
     pthread_join(late.thread, NULL);
     assert_int_equal(late.result, -EBUSY);

@@ -1,9 +1,9 @@
 /* The description of the API names every route of the table, and the table has every route that it names. */
+#include <ctype.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,8 +57,8 @@ static void test_every_route_is_described(void **state)
     (void)state;
     assert_in_range(app.n_routes, 20, BF_ROUTES_MAX - 1);
     for (size_t i = 0; i < app.n_routes; i++) {
-        json_t *operation = json_object_get(json_object_get(paths, app.routes[i]->pattern),
-                                            lower(app.routes[i]->method, word));
+        json_t *operation =
+            json_object_get(json_object_get(paths, app.routes[i]->pattern), lower(app.routes[i]->method, word));
         if (operation == NULL)
             fail_msg("not described: %s %s", word, app.routes[i]->pattern);
         assert_true(json_object_size(json_object_get(operation, "responses")) > 0);
@@ -82,12 +82,12 @@ static void test_every_description_is_a_route(void **state)
     size_t n = 0;
 
     (void)state;
-    json_object_foreach(json_object_get(document, "paths"), path, item)
-        json_object_foreach(item, method, operation) {
-            if (!in_table(method, path))
-                fail_msg("no such route: %s %s", method, path);
-            n++;
-        }
+    json_object_foreach(json_object_get(document, "paths"), path, item) json_object_foreach(item, method, operation)
+    {
+        if (!in_table(method, path))
+            fail_msg("no such route: %s %s", method, path);
+        n++;
+    }
     assert_int_equal(n, app.n_routes);
 }
 
@@ -110,13 +110,13 @@ static void check_references(json_t *at)
     json_t *value;
     size_t i;
 
-    json_object_foreach(at, key, value) {
+    json_object_foreach(at, key, value)
+    {
         if (strcmp(key, "$ref") == 0 && resolve(json_string_value(value)) == NULL)
             fail_msg("dangling: %s", json_string_value(value));
         check_references(value);
     }
-    json_array_foreach(at, i, value)
-        check_references(value);
+    json_array_foreach(at, i, value) check_references(value);
 }
 
 static bool declares(json_t *operation, const char *name, size_t length)
@@ -124,7 +124,8 @@ static bool declares(json_t *operation, const char *name, size_t length)
     json_t *parameter;
     size_t i;
 
-    json_array_foreach(json_object_get(operation, "parameters"), i, parameter) {
+    json_array_foreach(json_object_get(operation, "parameters"), i, parameter)
+    {
         json_t *reference = json_object_get(parameter, "$ref");
         const char *found = json_string_value(
             json_object_get(reference == NULL ? parameter : resolve(json_string_value(reference)), "name"));
@@ -141,11 +142,10 @@ static void test_references_and_parameters(void **state)
 
     (void)state;
     check_references(document);
-    json_object_foreach(json_object_get(document, "paths"), path, item)
-        json_object_foreach(item, method, operation)
-            for (const char *at = strchr(path, '{'); at != NULL; at = strchr(at + 1, '{'))
-                if (!declares(operation, at + 1, strcspn(at + 1, "}")))
-                    fail_msg("undeclared parameter: %s %s", method, path);
+    json_object_foreach(json_object_get(document, "paths"), path, item) json_object_foreach(
+        item, method, operation) for (const char *at = strchr(path, '{'); at != NULL;
+                                      at = strchr(at + 1, '{')) if (!declares(operation, at + 1, strcspn(at + 1, "}")))
+        fail_msg("undeclared parameter: %s %s", method, path);
 }
 
 int main(void)

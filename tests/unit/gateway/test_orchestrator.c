@@ -1,7 +1,7 @@
 /* Every transition of the orchestrator, its failures and its races. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -183,7 +183,7 @@ static void test_refusals_at_once(void **state)
     start(w, "door", SESSION_A, 3);
     expect(w, "3:ingest-offline");
     assert_int_equal(door(w)->phase, BF_STREAM_IDLE);
-    assert_int_equal(bf_orch_start(w->o, "nosuch", &(struct bf_want){0}, SESSION_A, 4, w->now_ms), -2);
+    assert_int_equal(bf_orch_start(w->o, "nosuch", &(struct bf_want){ 0 }, SESSION_A, 4, w->now_ms), -2);
 }
 
 static void test_camera_goes_silent(void **state)
@@ -210,7 +210,7 @@ static void test_disk_refuses_the_intent(void **state)
 struct failure {
     const char *name;
     void (*strike)(struct world *w);
-    enum bf_step at;       /* the start has come so far */
+    enum bf_step at; /* the start has come so far */
     const char *answer;
     const char *code;
 };
@@ -245,8 +245,11 @@ static void time_runs_out(struct world *w)
     for (int i = 0; i < 24 && w->answers == 0; i++) {
         passes(w, 500);
         camera_is(w, door(w)->step == BF_STEP_CAMERA ? "starting" : "streaming", SESSION_A);
-        ingest_is(w, door(w)->step == BF_STEP_INGEST ? "starting"
-                     : door(w)->step == BF_STEP_PLAYLIST ? "live" : "listening", SESSION_A);
+        ingest_is(w,
+                  door(w)->step == BF_STEP_INGEST     ? "starting"
+                  : door(w)->step == BF_STEP_PLAYLIST ? "live"
+                                                      : "listening",
+                  SESSION_A);
     }
 }
 
@@ -268,19 +271,19 @@ static void test_each_step_can_fail(void **state)
 {
     (void)state;
     static const struct failure table[] = {
-        {"ingest fails first", ingest_fails, BF_STEP_INGEST, "1:failed@ingest", "no_port"},
-        {"ingest fails later", ingest_fails, BF_STEP_MEDIA, "1:failed@media", "no_port"},
-        {"ingest ends by itself", ingest_ends, BF_STEP_CAMERA, "1:failed@camera", "session_ended"},
-        {"ingest goes offline", ingest_leaves, BF_STEP_INGEST, "1:ingest-offline", "ingest_offline"},
-        {"ingest goes offline late", ingest_leaves, BF_STEP_PLAYLIST, "1:ingest-offline", "ingest_offline"},
-        {"camera fails", camera_fails, BF_STEP_CAMERA, "1:failed@camera", "source_failed"},
-        {"camera fails late", camera_fails, BF_STEP_MEDIA, "1:failed@media", "source_failed"},
-        {"camera goes offline", camera_leaves, BF_STEP_CAMERA, "1:camera-offline", "camera_offline"},
-        {"camera goes offline early", camera_leaves, BF_STEP_INGEST, "1:camera-offline", "camera_offline"},
-        {"ingest never listens", time_runs_out, BF_STEP_INGEST, "1:timeout@ingest", "timeout"},
-        {"camera never streams", time_runs_out, BF_STEP_CAMERA, "1:timeout@camera", "timeout"},
-        {"no media", time_runs_out, BF_STEP_MEDIA, "1:timeout@media", "timeout"},
-        {"nothing in the journal", time_runs_out, BF_STEP_PLAYLIST, "1:timeout@playlist", "timeout"},
+        { "ingest fails first", ingest_fails, BF_STEP_INGEST, "1:failed@ingest", "no_port" },
+        { "ingest fails later", ingest_fails, BF_STEP_MEDIA, "1:failed@media", "no_port" },
+        { "ingest ends by itself", ingest_ends, BF_STEP_CAMERA, "1:failed@camera", "session_ended" },
+        { "ingest goes offline", ingest_leaves, BF_STEP_INGEST, "1:ingest-offline", "ingest_offline" },
+        { "ingest goes offline late", ingest_leaves, BF_STEP_PLAYLIST, "1:ingest-offline", "ingest_offline" },
+        { "camera fails", camera_fails, BF_STEP_CAMERA, "1:failed@camera", "source_failed" },
+        { "camera fails late", camera_fails, BF_STEP_MEDIA, "1:failed@media", "source_failed" },
+        { "camera goes offline", camera_leaves, BF_STEP_CAMERA, "1:camera-offline", "camera_offline" },
+        { "camera goes offline early", camera_leaves, BF_STEP_INGEST, "1:camera-offline", "camera_offline" },
+        { "ingest never listens", time_runs_out, BF_STEP_INGEST, "1:timeout@ingest", "timeout" },
+        { "camera never streams", time_runs_out, BF_STEP_CAMERA, "1:timeout@camera", "timeout" },
+        { "no media", time_runs_out, BF_STEP_MEDIA, "1:timeout@media", "timeout" },
+        { "nothing in the journal", time_runs_out, BF_STEP_PLAYLIST, "1:timeout@playlist", "timeout" },
     };
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -368,7 +371,7 @@ static void test_stop_in_order(void **state)
     ingest_is(w, "draining", SESSION_A);
     ingest_is(w, "ended", SESSION_A);
     expect(w, ">janitor-1");
-    assert_int_equal(bf_orch_fates(w->o, &(size_t){0})[0].fate, BELFRY__V1__SESSION_FATE__SESSION_FATE_PURGE);
+    assert_int_equal(bf_orch_fates(w->o, &(size_t){ 0 })[0].fate, BELFRY__V1__SESSION_FATE__SESSION_FATE_PURGE);
     janitor_is(w, "purging", SESSION_A);
     expect(w, "2:stopped persist");
     assert_false(w->last.recorded);
@@ -455,8 +458,9 @@ static void test_a_state_from_before_the_order_is_not_off(void **state)
     stop(w, "door", 2); /* the camera has not even seen the start */
     w->seen[0] = '\0';
     memset(boot_id, 1, sizeof boot_id);
-    const struct bf_node_report old = {.online = true, .boot_id = boot_id, .observed_generation = before,
-                                       .error_code = "", .error_detail = ""};
+    const struct bf_node_report old = {
+        .online = true, .boot_id = boot_id, .observed_generation = before, .error_code = "", .error_detail = ""
+    };
     bf_orch_camera_state(w->o, "door", &old, BELFRY__V1__CAMERA_PHASE__CAMERA_PHASE_OFF, "", w->now_ms);
     assert_int_equal(door(w)->step, BF_STEP_CAMERA_OFF);
     camera_is(w, "off", NULL);
@@ -467,7 +471,7 @@ static void test_a_state_from_before_the_order_is_not_off(void **state)
 
 static void test_stop_cancels_a_start(void **state)
 {
-    static const enum bf_step steps[] = {BF_STEP_INGEST, BF_STEP_CAMERA, BF_STEP_MEDIA, BF_STEP_PLAYLIST};
+    static const enum bf_step steps[] = { BF_STEP_INGEST, BF_STEP_CAMERA, BF_STEP_MEDIA, BF_STEP_PLAYLIST };
 
     (void)state;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
@@ -574,8 +578,8 @@ static void test_idle_nodes_are_left_in_peace(void **state)
 static void test_unobserved_desired_is_sent_again(void **state)
 {
     struct world *w = *state;
-    uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE] = {9};
-    const struct bf_node_report deaf = {.online = true, .boot_id = boot_id, .error_code = "", .error_detail = ""};
+    uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE] = { 9 };
+    const struct bf_node_report deaf = { .online = true, .boot_id = boot_id, .error_code = "", .error_detail = "" };
 
     bf_orch_bus(w->o, true, w->now_ms);
     bf_orch_camera_state(w->o, "door", &deaf, BELFRY__V1__CAMERA_PHASE__CAMERA_PHASE_OFF, "", w->now_ms);
@@ -657,7 +661,7 @@ static void test_bus_outage_leaves_the_stream_alone(void **state)
 
 static struct bf_intent intent(bool stopping)
 {
-    struct bf_intent i = {.camera = "door", .session = SESSION_A, .ingest = "ingest-1", .stopping = stopping};
+    struct bf_intent i = { .camera = "door", .session = SESSION_A, .ingest = "ingest-1", .stopping = stopping };
 
     i.want.record = true;
     return i;
@@ -772,9 +776,14 @@ static void test_adoption_of_the_unknown(void **state)
 static void test_generations_grow_across_restarts(void **state)
 {
     struct world *w = *state;
-    static const struct bf_orch_camera cameras[] = {{"door", true}};
-    const struct bf_orch_options later = {.cameras = cameras, .n_cameras = 1, .janitor = "janitor-1", .lease_epoch = 4,
-                                          .lease_ms = 9000, .start_timeout_ms = 10000, .stop_timeout_ms = 9000};
+    static const struct bf_orch_camera cameras[] = { { "door", true } };
+    const struct bf_orch_options later = { .cameras = cameras,
+                                           .n_cameras = 1,
+                                           .janitor = "janitor-1",
+                                           .lease_epoch = 4,
+                                           .lease_ms = 9000,
+                                           .start_timeout_ms = 10000,
+                                           .stop_timeout_ms = 9000 };
     struct bf_orch *o;
 
     go_live(w, false);

@@ -1,12 +1,12 @@
 /* The small parts: origins, bodies, events, calls, metrics, intents. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,38 +28,38 @@
 static void test_guard(void **state)
 {
     static char listed[] = "https://example.org";
-    static char *const allowed[] = {listed};
+    static char *const allowed[] = { listed };
     static const struct {
         const char *origin, *host, *fetch_site;
         bool changes, expected;
     } table[] = {
-        {NULL, "cam:8080", NULL, true, true}, /* curl */
-        {"http://evil.example", "cam:8080", "cross-site", false, true},
-        {"http://evil.example", "cam:8080", "cross-site", true, false},
-        {"http://evil.example", "cam:8080", NULL, true, false},
-        {"http://cam:8080", "cam:8080", "same-origin", true, true},
-        {"http://cam:8080", "cam:8080", NULL, true, true},
-        {"http://CAM:8080", "cam:8080", NULL, true, true},
-        {"https://cam", "cam", NULL, true, true},
-        {"http://cam:8081", "cam:8080", NULL, true, false},
-        {"http://cam", "cam:8080", NULL, true, false},
-        {"http://cam:8080.evil", "cam:8080", NULL, true, false},
-        {"ftp://cam:8080", "cam:8080", NULL, true, false},
-        {"null", "cam:8080", NULL, true, false},
-        {"http://sub.cam", "cam", "same-site", true, false},
-        {NULL, "cam", "cross-site", true, false}, /* no Origin, but the browser says so */
-        {NULL, "cam", "same-site", true, false},
-        {NULL, "cam", "none", true, true},
-        {NULL, "cam", "same-origin", true, true},
-        {"https://example.org", "cam", "cross-site", true, true},
-        {"https://example.org.evil", "cam", "cross-site", true, false},
-        {"https://EXAMPLE.org", "cam", "cross-site", true, false},
-        {"http://x", NULL, NULL, true, false},
+        { NULL, "cam:8080", NULL, true, true }, /* curl */
+        { "http://evil.example", "cam:8080", "cross-site", false, true },
+        { "http://evil.example", "cam:8080", "cross-site", true, false },
+        { "http://evil.example", "cam:8080", NULL, true, false },
+        { "http://cam:8080", "cam:8080", "same-origin", true, true },
+        { "http://cam:8080", "cam:8080", NULL, true, true },
+        { "http://CAM:8080", "cam:8080", NULL, true, true },
+        { "https://cam", "cam", NULL, true, true },
+        { "http://cam:8081", "cam:8080", NULL, true, false },
+        { "http://cam", "cam:8080", NULL, true, false },
+        { "http://cam:8080.evil", "cam:8080", NULL, true, false },
+        { "ftp://cam:8080", "cam:8080", NULL, true, false },
+        { "null", "cam:8080", NULL, true, false },
+        { "http://sub.cam", "cam", "same-site", true, false },
+        { NULL, "cam", "cross-site", true, false }, /* no Origin, but the browser says so */
+        { NULL, "cam", "same-site", true, false },
+        { NULL, "cam", "none", true, true },
+        { NULL, "cam", "same-origin", true, true },
+        { "https://example.org", "cam", "cross-site", true, true },
+        { "https://example.org.evil", "cam", "cross-site", true, false },
+        { "https://EXAMPLE.org", "cam", "cross-site", true, false },
+        { "http://x", NULL, NULL, true, false },
     };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
-        const struct bf_guard_request r = {table[i].origin, table[i].host, table[i].fetch_site, table[i].changes};
+        const struct bf_guard_request r = { table[i].origin, table[i].host, table[i].fetch_site, table[i].changes };
         if (bf_guard_allows(&r, allowed, 1) != table[i].expected)
             fail_msg("row %zu", i);
     }
@@ -79,9 +79,9 @@ static struct {
 static int parse(const char *text, struct bf_body_error *e)
 {
     const struct bf_body_field fields[] = {
-        {.name = "flag", .type = BF_BODY_BOOL, .value = &taken.flag, .given = &taken.flag_given},
-        {.name = "number", .type = BF_BODY_NUMBER, .value = &taken.number, .min = 64, .max = 1920, .even = true},
-        {.name = "text", .type = BF_BODY_TEXT, .value = taken.text, .min = 1, .max = 10},
+        { .name = "flag", .type = BF_BODY_BOOL, .value = &taken.flag, .given = &taken.flag_given },
+        { .name = "number", .type = BF_BODY_NUMBER, .value = &taken.number, .min = 64, .max = 1920, .even = true },
+        { .name = "text", .type = BF_BODY_TEXT, .value = taken.text, .min = 1, .max = 10 },
     };
 
     memset(&taken, 0, sizeof taken);
@@ -107,28 +107,28 @@ static void test_bad_bodies(void **state)
     static const struct {
         const char *text, *field, *accepted;
     } table[] = {
-        {"{\"flg\": true}", "flg", "flag, number, text"},
-        {"{\"flag\": 1}", "flag", "true or false"},
-        {"{\"flag\": null}", "flag", "true or false"},
-        {"{\"number\": \"640\"}", "number", "from 64 to 1920"},
-        {"{\"number\": 640.0}", "number", "whole number"},
-        {"{\"number\": 62}", "number", "from 64 to 1920"},
-        {"{\"number\": 1922}", "number", "from 64 to 1920"},
-        {"{\"number\": 641}", "number", "even"},
-        {"{\"number\": -640}", "number", "from 64"},
-        {"{\"number\": 99999999999999999999}", "", "JSON"},
-        {"{\"text\": \"\"}", "text", "1 to 10"},
-        {"{\"text\": \"12345678901\"}", "text", "1 to 10"},
-        {"{\"text\": \"a\\nb\"}", "text", "control"},
-        {"{\"text\": \"a\\u0000b\"}", "", "JSON"},
-        {"{\"text\": [\"a\"]}", "text", "text"},
-        {"{\"flag\": true, \"flag\": false}", "", "JSON"},
-        {"[]", "", "object"},
-        {"true", "", "JSON"},
-        {"{", "", "JSON"},
-        {"{} {}", "", "JSON"},
-        {"[[[[[[[[]]]]]]]]", "", "JSON"},
-        {"{\"text\": \"\xff\"}", "", "JSON"},
+        { "{\"flg\": true}", "flg", "flag, number, text" },
+        { "{\"flag\": 1}", "flag", "true or false" },
+        { "{\"flag\": null}", "flag", "true or false" },
+        { "{\"number\": \"640\"}", "number", "from 64 to 1920" },
+        { "{\"number\": 640.0}", "number", "whole number" },
+        { "{\"number\": 62}", "number", "from 64 to 1920" },
+        { "{\"number\": 1922}", "number", "from 64 to 1920" },
+        { "{\"number\": 641}", "number", "even" },
+        { "{\"number\": -640}", "number", "from 64" },
+        { "{\"number\": 99999999999999999999}", "", "JSON" },
+        { "{\"text\": \"\"}", "text", "1 to 10" },
+        { "{\"text\": \"12345678901\"}", "text", "1 to 10" },
+        { "{\"text\": \"a\\nb\"}", "text", "control" },
+        { "{\"text\": \"a\\u0000b\"}", "", "JSON" },
+        { "{\"text\": [\"a\"]}", "text", "text" },
+        { "{\"flag\": true, \"flag\": false}", "", "JSON" },
+        { "[]", "", "object" },
+        { "true", "", "JSON" },
+        { "{", "", "JSON" },
+        { "{} {}", "", "JSON" },
+        { "[[[[[[[[]]]]]]]]", "", "JSON" },
+        { "{\"text\": \"\xff\"}", "", "JSON" },
     };
 
     (void)state;
@@ -232,7 +232,7 @@ static void look(uv_async_t *handle)
 static void begin_call(struct caller *c, uv_loop_t *loop, struct bf_calls *calls, enum bf_call_kind kind,
                        uint64_t timeout_ms)
 {
-    *c = (struct caller){.calls = calls, .call = bf_call_new(kind), .timeout_ms = timeout_ms};
+    *c = (struct caller){ .calls = calls, .call = bf_call_new(kind), .timeout_ms = timeout_ms };
     snprintf(c->call->camera, sizeof c->call->camera, "door");
     uv_async_init(loop, &c->wake, look);
     assert_int_equal(pthread_create(&c->thread, NULL, call_thread, c), 0);
@@ -292,11 +292,14 @@ static int nothing(struct bf_request *r)
 
 static void test_metrics(void **state)
 {
-    static const struct bf_http_route route = {BF_GET, "/x/{camera}", nothing};
-    static const struct bf_http_route *const routes[] = {&route};
-    static const struct bf_camera_gauge cameras[] = {{"door", true, true}, {"yard", false, false}};
-    const struct bf_gauges gauges = {.cameras = cameras, .n_cameras = 2, .ingest_online = 1, .bus_connected = true,
-                                     .refusals = {[BF_REFUSED_SIGNATURE] = 7}};
+    static const struct bf_http_route route = { BF_GET, "/x/{camera}", nothing };
+    static const struct bf_http_route *const routes[] = { &route };
+    static const struct bf_camera_gauge cameras[] = { { "door", true, true }, { "yard", false, false } };
+    const struct bf_gauges gauges = { .cameras = cameras,
+                                      .n_cameras = 2,
+                                      .ingest_online = 1,
+                                      .bus_connected = true,
+                                      .refusals = { [BF_REFUSED_SIGNATURE] = 7 } };
     struct bf_metrics *m;
 
     (void)state;
@@ -343,9 +346,12 @@ static void test_intents(void **state)
 {
     struct media_dir dir; /* any directory will do */
     struct bf_intent *list = NULL;
-    struct bf_intent one = {.camera = "door", .session = BUILDER_SESSION, .ingest = "ingest-1", .stopping = true,
-                            .want = {.record = true, .width = 640, .gop_ms = 500}};
-    struct bf_error e = {""};
+    struct bf_intent one = { .camera = "door",
+                             .session = BUILDER_SESSION,
+                             .ingest = "ingest-1",
+                             .stopping = true,
+                             .want = { .record = true, .width = 640, .gop_ms = 500 } };
+    struct bf_error e = { "" };
     size_t n = 9;
 
     (void)state;
@@ -372,7 +378,11 @@ static void test_intents(void **state)
 static void test_damaged_intents_are_put_aside(void **state)
 {
     static const char *const bad[] = {
-        "", "{", "[]", "{\"version\": 2, \"streams\": []}", "{\"version\": 1}",
+        "",
+        "{",
+        "[]",
+        "{\"version\": 2, \"streams\": []}",
+        "{\"version\": 1}",
         "{\"version\": 1, \"streams\": [{\"camera\": \"../x\"}]}",
         "{\"version\":1,\"streams\":[{\"camera\":\"../x\",\"session\":\"" BUILDER_SESSION "\",\"ingest\":\"i\","
         "\"stopping\":false,\"record\":false,\"width\":0,\"height\":0,\"fps\":0,\"bitrate_kbps\":0,\"gop_ms\":0}]}",
@@ -382,7 +392,7 @@ static void test_damaged_intents_are_put_aside(void **state)
     for (size_t i = 0; i < BF_COUNT_OF(bad); i++) {
         struct media_dir dir;
         struct bf_intent *list = NULL;
-        struct bf_error e = {""};
+        struct bf_error e = { "" };
         size_t n = 0;
 
         media_dir_make(&dir);

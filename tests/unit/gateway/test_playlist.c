@@ -1,7 +1,7 @@
 /* The live playlists and the table of blocking reload (rfc8216bis 6.2.5.2). */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static int setup(void **state)
 {
     (void)state;
     bf_session_view_init(&view);
-    b = (struct builder){.put = builder_into_view, .user = &view};
+    b = (struct builder){ .put = builder_into_view, .user = &view };
     return 0;
 }
 
@@ -38,7 +38,7 @@ static void begin(uint32_t window_ms)
 static const char *render(bool delta)
 {
     static char text[65536];
-    struct bf_text t = {0};
+    struct bf_text t = { 0 };
 
     bf_playlist_media(&t, &view, 0, delta);
     assert_int_equal(t.failed, 0);
@@ -146,7 +146,7 @@ static void test_discontinuity_and_new_map(void **state)
 
 static void test_discontinuities_that_were_forgotten_count(void **state)
 {
-    struct bf_text t = {0};
+    struct bf_text t = { 0 };
 
     (void)state;
     begin(4000);
@@ -206,7 +206,8 @@ static void test_no_delta_of_a_short_playlist(void **state)
     assert_non_null(strstr(render(true), "#EXT-X-MAP"));
 }
 
-/* Rules that players enforce: no part is longer than PART-TARGET, none but the marked and the last is under 85 % of it. */
+/* Rules that players enforce: no part is longer than PART-TARGET, none but the marked and the last is
+ * under 85 % of it. */
 static void test_part_rounding(void **state)
 {
     (void)state;
@@ -225,7 +226,7 @@ static void check_rows(const struct reload_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct bf_hls_query q;
-        struct bf_error e = {0};
+        struct bf_error e = { 0 };
 
         assert_int_equal(bf_hls_query_parse(&q, rows[i].query, &e), 0);
         enum bf_reload got = bf_playlist_reload(&view, &q, &e);
@@ -240,26 +241,26 @@ static void check_rows(const struct reload_row *rows, size_t n)
 static void test_blocking_reload_within_a_segment(void **state)
 {
     static const struct reload_row rows[] = {
-        {"", BF_RELOAD_READY},
-        {"_HLS_msn=0", BF_RELOAD_READY},
-        {"_HLS_msn=1", BF_RELOAD_READY},
-        {"_HLS_msn=2", BF_RELOAD_WAIT},             /* open: not a whole segment yet */
-        {"_HLS_msn=3", BF_RELOAD_WAIT},
-        {"_HLS_msn=4", BF_RELOAD_REFUSE},           /* more than two after the last whole one */
-        {"_HLS_msn=99999999999", BF_RELOAD_REFUSE},
-        {"_HLS_msn=18446744073709551615&_HLS_part=18446744073709551615", BF_RELOAD_REFUSE},
-        {"_HLS_part=0", BF_RELOAD_REFUSE},          /* without _HLS_msn */
-        {"_HLS_msn=1&_HLS_part=4", BF_RELOAD_READY},
-        {"_HLS_msn=1&_HLS_part=5", BF_RELOAD_READY}, /* beyond a finished one: part 0 of the next, which is there */
-        {"_HLS_msn=0&_HLS_part=77", BF_RELOAD_READY},
-        {"_HLS_msn=2&_HLS_part=0", BF_RELOAD_READY},
-        {"_HLS_msn=2&_HLS_part=1", BF_RELOAD_READY},
-        {"_HLS_msn=2&_HLS_part=2", BF_RELOAD_WAIT},
-        {"_HLS_msn=2&_HLS_part=14", BF_RELOAD_WAIT}, /* 13 parts of 0.233333 s make three seconds */
-        {"_HLS_msn=2&_HLS_part=15", BF_RELOAD_REFUSE},
-        {"_HLS_msn=3&_HLS_part=0", BF_RELOAD_WAIT},
-        {"_HLS_msn=3&_HLS_part=13", BF_RELOAD_REFUSE},
-        {"_HLS_msn=1&_HLS_skip=YES", BF_RELOAD_READY},
+        { "", BF_RELOAD_READY },
+        { "_HLS_msn=0", BF_RELOAD_READY },
+        { "_HLS_msn=1", BF_RELOAD_READY },
+        { "_HLS_msn=2", BF_RELOAD_WAIT }, /* open: not a whole segment yet */
+        { "_HLS_msn=3", BF_RELOAD_WAIT },
+        { "_HLS_msn=4", BF_RELOAD_REFUSE }, /* more than two after the last whole one */
+        { "_HLS_msn=99999999999", BF_RELOAD_REFUSE },
+        { "_HLS_msn=18446744073709551615&_HLS_part=18446744073709551615", BF_RELOAD_REFUSE },
+        { "_HLS_part=0", BF_RELOAD_REFUSE }, /* without _HLS_msn */
+        { "_HLS_msn=1&_HLS_part=4", BF_RELOAD_READY },
+        { "_HLS_msn=1&_HLS_part=5", BF_RELOAD_READY }, /* beyond a finished one: part 0 of the next, which is there */
+        { "_HLS_msn=0&_HLS_part=77", BF_RELOAD_READY },
+        { "_HLS_msn=2&_HLS_part=0", BF_RELOAD_READY },
+        { "_HLS_msn=2&_HLS_part=1", BF_RELOAD_READY },
+        { "_HLS_msn=2&_HLS_part=2", BF_RELOAD_WAIT },
+        { "_HLS_msn=2&_HLS_part=14", BF_RELOAD_WAIT }, /* 13 parts of 0.233333 s make three seconds */
+        { "_HLS_msn=2&_HLS_part=15", BF_RELOAD_REFUSE },
+        { "_HLS_msn=3&_HLS_part=0", BF_RELOAD_WAIT },
+        { "_HLS_msn=3&_HLS_part=13", BF_RELOAD_REFUSE },
+        { "_HLS_msn=1&_HLS_skip=YES", BF_RELOAD_READY },
     };
 
     (void)state;
@@ -274,11 +275,11 @@ static void test_blocking_reload_within_a_segment(void **state)
 static void test_blocking_reload_between_segments(void **state)
 {
     static const struct reload_row rows[] = {
-        {"_HLS_msn=0&_HLS_part=5", BF_RELOAD_WAIT}, /* stands for part 0 of segment 1 */
-        {"_HLS_msn=1&_HLS_part=0", BF_RELOAD_WAIT},
-        {"_HLS_msn=1", BF_RELOAD_WAIT},
-        {"_HLS_msn=2", BF_RELOAD_WAIT},
-        {"_HLS_msn=3", BF_RELOAD_REFUSE},
+        { "_HLS_msn=0&_HLS_part=5", BF_RELOAD_WAIT }, /* stands for part 0 of segment 1 */
+        { "_HLS_msn=1&_HLS_part=0", BF_RELOAD_WAIT },
+        { "_HLS_msn=1", BF_RELOAD_WAIT },
+        { "_HLS_msn=2", BF_RELOAD_WAIT },
+        { "_HLS_msn=3", BF_RELOAD_REFUSE },
     };
 
     (void)state;
@@ -290,9 +291,9 @@ static void test_blocking_reload_between_segments(void **state)
 static void test_blocking_reload_of_what_left_the_playlist(void **state)
 {
     static const struct reload_row rows[] = {
-        {"_HLS_msn=0", BF_RELOAD_READY},
-        {"_HLS_msn=0&_HLS_part=3", BF_RELOAD_READY},
-        {"_HLS_msn=2&_HLS_part=99", BF_RELOAD_READY},
+        { "_HLS_msn=0", BF_RELOAD_READY },
+        { "_HLS_msn=0&_HLS_part=3", BF_RELOAD_READY },
+        { "_HLS_msn=2&_HLS_part=99", BF_RELOAD_READY },
     };
 
     (void)state;
@@ -307,9 +308,9 @@ static void test_blocking_reload_of_what_left_the_playlist(void **state)
 static void test_blocking_reload_across_a_gap(void **state)
 {
     static const struct reload_row rows[] = {
-        {"_HLS_msn=0&_HLS_part=9", BF_RELOAD_READY}, /* the gap is later */
-        {"_HLS_msn=1&_HLS_part=0", BF_RELOAD_WAIT},
-        {"_HLS_msn=1", BF_RELOAD_READY},
+        { "_HLS_msn=0&_HLS_part=9", BF_RELOAD_READY }, /* the gap is later */
+        { "_HLS_msn=1&_HLS_part=0", BF_RELOAD_WAIT },
+        { "_HLS_msn=1", BF_RELOAD_READY },
     };
 
     (void)state;
@@ -321,7 +322,7 @@ static void test_blocking_reload_across_a_gap(void **state)
 
 static void test_blocking_reload_before_the_first_part(void **state)
 {
-    static const struct reload_row rows[] = {{"", BF_RELOAD_WAIT}, {"_HLS_msn=0&_HLS_part=0", BF_RELOAD_WAIT}};
+    static const struct reload_row rows[] = { { "", BF_RELOAD_WAIT }, { "_HLS_msn=0&_HLS_part=0", BF_RELOAD_WAIT } };
 
     (void)state;
     check_rows(rows, 2); /* not even started */
@@ -332,8 +333,8 @@ static void test_blocking_reload_before_the_first_part(void **state)
 static void test_ended_session_ignores_directives(void **state)
 {
     static const struct reload_row rows[] = {
-        {"_HLS_msn=900&_HLS_part=900", BF_RELOAD_READY},
-        {"_HLS_part=1", BF_RELOAD_READY},
+        { "_HLS_msn=900&_HLS_part=900", BF_RELOAD_READY },
+        { "_HLS_part=1", BF_RELOAD_READY },
     };
 
     (void)state;
@@ -345,7 +346,7 @@ static void test_ended_session_ignores_directives(void **state)
 
 static void test_index(void **state)
 {
-    struct bf_text t = {0};
+    struct bf_text t = { 0 };
 
     (void)state;
     begin(4000);
@@ -360,7 +361,7 @@ static void test_index(void **state)
 static void test_gzip_round_trip(void **state)
 {
     char text[] = "the same bytes, the same bytes, the same bytes, the same bytes";
-    struct bf_text t = {0};
+    struct bf_text t = { 0 };
 
     (void)state;
     bf_text_add(&t, "%s", text);

@@ -1,8 +1,8 @@
 #include "view_builder.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -52,7 +52,7 @@ void build_init(struct builder *b)
     i.width = 640;
     i.height = 480;
     i.frame_rate_milli = 30000;
-    i.sha256 = (ProtobufCBinaryData){.data = hash, .len = sizeof hash};
+    i.sha256 = (ProtobufCBinaryData){ .data = hash, .len = sizeof hash };
     r.kind_case = BELFRY__V1__RECORD__KIND_INIT;
     r.init = &i;
     put(b, &r);
@@ -95,16 +95,16 @@ void build_segment_end(struct builder *b)
 {
     Belfry__V1__SegmentEnd s = BELFRY__V1__SEGMENT_END__INIT;
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
-    uint8_t signature[64] = {0}, keyid[16] = {0};
+    uint8_t signature[64] = { 0 }, keyid[16] = { 0 };
 
     s.msn = b->msn++;
     s.bytes = b->offset;
     s.duration_90k = b->segment_90k;
     s.decode_time_90k = b->total_90k - b->segment_90k;
-    s.sha256 = (ProtobufCBinaryData){.data = hash, .len = sizeof hash};
-    s.link = (ProtobufCBinaryData){.data = hash, .len = sizeof hash};
-    s.signature = (ProtobufCBinaryData){.data = signature, .len = sizeof signature};
-    s.keyid = (ProtobufCBinaryData){.data = keyid, .len = sizeof keyid};
+    s.sha256 = (ProtobufCBinaryData){ .data = hash, .len = sizeof hash };
+    s.link = (ProtobufCBinaryData){ .data = hash, .len = sizeof hash };
+    s.signature = (ProtobufCBinaryData){ .data = signature, .len = sizeof signature };
+    s.keyid = (ProtobufCBinaryData){ .data = keyid, .len = sizeof keyid };
     r.kind_case = BELFRY__V1__RECORD__KIND_SEGMENT_END;
     r.segment_end = &s;
     b->offset = b->segment_90k = 0;
@@ -133,7 +133,7 @@ void build_end(struct builder *b, const char *reason)
     s.ended_at_ms = BUILDER_CAPTURE_US / 1000 + b->total_90k / 90;
     s.reason = (char *)reason;
     s.segments = b->msn;
-    s.chain_head = (ProtobufCBinaryData){.data = hash, .len = sizeof hash};
+    s.chain_head = (ProtobufCBinaryData){ .data = hash, .len = sizeof hash };
     r.kind_case = BELFRY__V1__RECORD__KIND_END;
     r.end = &s;
     put(b, &r);
