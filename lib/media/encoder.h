@@ -12,7 +12,7 @@
 struct bf_encoder;
 
 struct bf_encoder_options {
-    const char *name;       /* "auto": h264_v4l2m2m if it really encodes a probe frame, else libx264; or one of the two */
+    const char *name; /* "auto": h264_v4l2m2m if it really encodes a probe frame, else libx264; or one of the two */
     uint32_t width, height; /* even */
     uint32_t fps;
     uint32_t bitrate_kbps;
@@ -21,10 +21,10 @@ struct bf_encoder_options {
 };
 
 struct bf_encoded {
-    const uint8_t *data;    /* Annex B, capture time SEI included; borrowed until the next call */
+    const uint8_t *data; /* Annex B, capture time SEI included; borrowed until the next call */
     size_t size;
     bool idr;
-    uint64_t capture_us;    /* of the frame it came from */
+    uint64_t capture_us; /* of the frame it came from */
     uint64_t mono_us;
 };
 

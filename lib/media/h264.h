@@ -12,26 +12,26 @@ enum { BF_NAL_SLICE = 1, BF_NAL_IDR = 5, BF_NAL_SEI = 6, BF_NAL_SPS = 7, BF_NAL_
 struct bf_nal {
     const uint8_t *data; /* from the NAL header byte on, without start code */
     size_t size;
-    unsigned type;       /* nal_unit_type, 0..31 */
+    unsigned type; /* nal_unit_type, 0..31 */
 };
 
 /* Walks the NAL units of an Annex B buffer: *offset starts at 0; false at the end. Empty units are skipped. */
 bool bf_nal_next(const uint8_t *data, size_t size, size_t *offset, struct bf_nal *ret);
 
 struct bf_au {
-    bool idr;             /* holds an IDR slice */
-    bool has_slice;       /* holds any coded slice */
-    struct bf_nal sps;    /* last SPS and PPS in it; size 0 where there is none. Borrowed from the buffer */
+    bool idr;          /* holds an IDR slice */
+    bool has_slice;    /* holds any coded slice */
+    struct bf_nal sps; /* last SPS and PPS in it; size 0 where there is none. Borrowed from the buffer */
     struct bf_nal pps;
-    uint64_t capture_us;  /* from our SEI; 0 where there is none */
+    uint64_t capture_us; /* from our SEI; 0 where there is none */
 };
 void bf_au_scan(const uint8_t *data, size_t size, struct bf_au *ret);
 
 struct bf_sps {
     uint8_t profile_idc, constraint_flags, level_idc;
-    uint32_t width, height;        /* after cropping */
-    uint32_t fps_num, fps_den;     /* from VUI timing; 0/1 where absent */
-    bool reorders;                 /* max_num_reorder_frames > 0 or unknown with a profile that allows B-frames */
+    uint32_t width, height;    /* after cropping */
+    uint32_t fps_num, fps_den; /* from VUI timing; 0/1 where absent */
+    bool reorders;             /* max_num_reorder_frames > 0 or unknown with a profile that allows B-frames */
 };
 /* Section 7.3.2.1.1 and E.1.1. -EBADMSG for anything out of range. */
 int bf_sps_parse(const uint8_t *nal, size_t size, struct bf_sps *ret);

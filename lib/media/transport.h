@@ -19,7 +19,7 @@ struct bf_transport;
 
 struct bf_transport_options {
     enum bf_transport_kind kind;
-    const char *host;        /* sender: where to; receiver: local address to bind */
+    const char *host; /* sender: where to; receiver: local address to bind */
     uint16_t port;
     unsigned latency_ms;     /* SRT */
     const char *passphrase;  /* SRT: 10..64 characters (AES-256), NULL for none. Copied, wiped on close */
@@ -51,10 +51,10 @@ void bf_transport_cancel(struct bf_transport *t);
 void bf_transport_free(struct bf_transport *t);
 
 struct bf_transport_counters {
-    uint64_t datagrams, bytes;  /* sent, or received and accepted */
-    uint64_t refused_source;    /* UDP datagrams of another source; SRT callers while one was there */
-    uint64_t refused_form;      /* datagrams that are not MPEG-TS */
-    uint64_t lost;              /* datagrams that SRT gave up on, or that the host dropped because we were late */
+    uint64_t datagrams, bytes; /* sent, or received and accepted */
+    uint64_t refused_source;   /* UDP datagrams of another source; SRT callers while one was there */
+    uint64_t refused_form;     /* datagrams that are not MPEG-TS */
+    uint64_t lost;             /* datagrams that SRT gave up on, or that the host dropped because we were late */
 };
 struct bf_transport_counters bf_transport_counters(const struct bf_transport *t); /* any thread */
 

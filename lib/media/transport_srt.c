@@ -12,7 +12,7 @@
 #define TAIL_SLACK_MS 100
 #define TAIL_SLICE_MS 5
 #define LOOK_MS 100 /* how long a second caller may believe that it is the one */
-#define BACKLOG 4 /* callers at the same moment; all but the first are closed on accept */
+#define BACKLOG 4   /* callers at the same moment; all but the first are closed on accept */
 #define AES_256_BYTES 32
 #define PAYLOAD_MAX ((size_t)SRT_LIVE_MAX_PLSIZE)
 

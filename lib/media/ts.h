@@ -16,11 +16,11 @@ int bf_ts_write(struct bf_ts_writer *w, const uint8_t *au, size_t size, int64_t 
 void bf_ts_writer_free(struct bf_ts_writer *w);
 
 struct bf_ts_packet {
-    const uint8_t *data;  /* one PES = one Annex B access unit; zeroed padding follows; borrowed until the next read */
+    const uint8_t *data; /* one PES = one Annex B access unit; zeroed padding follows; borrowed until the next read */
     size_t size;
-    int64_t pts_90k;      /* 33 bits as received; INT64_MIN where there was none */
+    int64_t pts_90k; /* 33 bits as received; INT64_MIN where there was none */
     int64_t dts_90k;
-    bool corrupt;         /* bytes are missing */
+    bool corrupt; /* bytes are missing */
 };
 struct bf_ts_reader;
 /* Starts at the next PAT/PMT; takes the first H.264 stream, ignores the rest. Borrows t. */

@@ -19,8 +19,8 @@ void bf_chain_start(uint8_t ret_link[static 32], const void *record, size_t size
 void bf_chain_next(uint8_t ret_link[static 32], const uint8_t prev[static 32], uint64_t msn, uint64_t decode_time_90k,
                    uint64_t duration_90k, const uint8_t sha256[static 32])
 {
-    uint8_t leaf[1 + 3 * 8 + 32] = {0x00};
-    uint8_t node[1 + 32 + 32] = {0x02};
+    uint8_t leaf[1 + 3 * 8 + 32] = { 0x00 };
+    uint8_t node[1 + 32 + 32] = { 0x02 };
 
     uint8_t *p = put_be64(leaf + 1, msn);
     p = put_be64(p, decode_time_90k);

@@ -52,8 +52,8 @@ long bf_journal_parse(const uint8_t *data, size_t size, Belfry__V1__Record **ret
 
 struct bf_journal_reader {
     int fd;
-    uint64_t offset;        /* of the next record in the file */
-    size_t begin, end;      /* what of `buffer` is not consumed yet */
+    uint64_t offset;   /* of the next record in the file */
+    size_t begin, end; /* what of `buffer` is not consumed yet */
     uint8_t buffer[FRAME_MAX];
 };
 
@@ -127,8 +127,8 @@ uint64_t bf_journal_offset(const struct bf_journal_reader *r)
 
 struct bf_journal_writer {
     int fd;
-    off_t end;   /* after the last whole record */
-    int broken;  /* errno of a failed cut: nothing may follow what it left */
+    off_t end;  /* after the last whole record */
+    int broken; /* errno of a failed cut: nothing may follow what it left */
 };
 
 BF_DEFINE_CLEANUP(struct bf_journal_writer, bf_journal_writer_free)

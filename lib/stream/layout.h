@@ -13,10 +13,10 @@
 #define BF_POSTER_NAME "poster.jpg"
 #define BF_RECORDING_NAME "recording"
 
-void bf_segment_name(char ret[static BF_NAME_SIZE], uint64_t msn);      /* "seg-0.m4s" */
-void bf_init_name(char ret[static BF_NAME_SIZE], unsigned index);       /* "init.mp4", "init-1.mp4" */
-bool bf_segment_name_parse(const char *name, uint64_t *ret_msn);        /* no sign, no leading zero, fits 64 bits */
-bool bf_part_name_parse(const char *name, uint64_t *ret_counter);       /* "part-<n>.m4s", a URL, never a file */
+void bf_segment_name(char ret[static BF_NAME_SIZE], uint64_t msn); /* "seg-0.m4s" */
+void bf_init_name(char ret[static BF_NAME_SIZE], unsigned index);  /* "init.mp4", "init-1.mp4" */
+bool bf_segment_name_parse(const char *name, uint64_t *ret_msn);   /* no sign, no leading zero, fits 64 bits */
+bool bf_part_name_parse(const char *name, uint64_t *ret_counter);  /* "part-<n>.m4s", a URL, never a file */
 bool bf_init_name_parse(const char *name, unsigned *ret_index);
 
 #endif

@@ -12,7 +12,7 @@
 
 void bf_session_view_init(struct bf_session_view *v)
 {
-    *v = (struct bf_session_view){0};
+    *v = (struct bf_session_view){ 0 };
 }
 
 void bf_session_view_done(struct bf_session_view *v)
@@ -111,7 +111,7 @@ static bool codecs_valid(const char *codecs, size_t size)
 static int apply_init(struct bf_session_view *v, const Belfry__V1__Record *record)
 {
     const Belfry__V1__Init *i = record->init;
-    struct bf_init_view init = {.width = i->width, .height = i->height, .frame_rate_milli = i->frame_rate_milli};
+    struct bf_init_view init = { .width = i->width, .height = i->height, .frame_rate_milli = i->frame_rate_milli };
     unsigned index;
 
     if (!v->started || open_segment(v) != NULL)
@@ -243,12 +243,9 @@ static int apply_end(struct bf_session_view *v, const Belfry__V1__Record *record
 int bf_session_view_apply(struct bf_session_view *v, const Belfry__V1__Record *record)
 {
     static int (*const apply[])(struct bf_session_view *, const Belfry__V1__Record *) = {
-        [BELFRY__V1__RECORD__KIND_START] = apply_start,
-        [BELFRY__V1__RECORD__KIND_INIT] = apply_init,
-        [BELFRY__V1__RECORD__KIND_PART] = apply_part,
-        [BELFRY__V1__RECORD__KIND_SEGMENT_END] = apply_segment_end,
-        [BELFRY__V1__RECORD__KIND_GAP] = apply_gap,
-        [BELFRY__V1__RECORD__KIND_END] = apply_end,
+        [BELFRY__V1__RECORD__KIND_START] = apply_start, [BELFRY__V1__RECORD__KIND_INIT] = apply_init,
+        [BELFRY__V1__RECORD__KIND_PART] = apply_part,   [BELFRY__V1__RECORD__KIND_SEGMENT_END] = apply_segment_end,
+        [BELFRY__V1__RECORD__KIND_GAP] = apply_gap,     [BELFRY__V1__RECORD__KIND_END] = apply_end,
     };
     size_t kind = (size_t)record->kind_case;
 

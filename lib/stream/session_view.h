@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "journal.pb-c.h"
 #include "base/id.h"
+#include "journal.pb-c.h"
 
 struct bf_part_view {
     uint64_t counter, msn, offset, length, capture_us, decode_time_90k;
@@ -19,12 +19,12 @@ struct bf_part_view {
 
 struct bf_segment_view {
     uint64_t msn;
-    size_t first_part, n_parts;    /* index into parts */
-    uint64_t bytes, duration_90k;  /* so far; final when complete */
-    uint64_t capture_us;           /* of its first part */
-    unsigned init_index;           /* into inits */
+    size_t first_part, n_parts;   /* index into parts */
+    uint64_t bytes, duration_90k; /* so far; final when complete */
+    uint64_t capture_us;          /* of its first part */
+    unsigned init_index;          /* into inits */
     bool complete, discontinuity, gap;
-    uint8_t sha256[32], link[32];  /* when complete and not a gap */
+    uint8_t sha256[32], link[32]; /* when complete and not a gap */
 };
 
 struct bf_init_view {
@@ -44,10 +44,13 @@ struct bf_session_view {
     char end_reason[49];
     uint8_t chain_head[32];          /* link of the newest complete segment; before the first that of SessionStart */
     uint64_t next_msn, next_counter; /* of the next segment (after an open one) and the next part */
-    struct bf_init_view *inits;       size_t n_inits;
-    struct bf_segment_view *segments; size_t n_segments; /* msn = segments[0].msn + index */
-    struct bf_part_view *parts;       size_t n_parts;    /* counter = parts[0].counter + index */
-    uint64_t revision;                /* +1 per applied record */
+    struct bf_init_view *inits;
+    size_t n_inits;
+    struct bf_segment_view *segments;
+    size_t n_segments; /* msn = segments[0].msn + index */
+    struct bf_part_view *parts;
+    size_t n_parts;                               /* counter = parts[0].counter + index */
+    uint64_t revision;                            /* +1 per applied record */
     size_t segments_room, parts_room, inits_room; /* allocation, private */
 };
 
@@ -61,9 +64,9 @@ int bf_session_view_apply(struct bf_session_view *v, const Belfry__V1__Record *r
 /* Forgets complete segments with msn below `msn` and their parts (a live reader's memory stays bounded). */
 void bf_session_view_forget(struct bf_session_view *v, uint64_t msn);
 
-const struct bf_part_view *bf_session_view_part(const struct bf_session_view *v, uint64_t counter);      /* or NULL */
-const struct bf_segment_view *bf_session_view_segment(const struct bf_session_view *v, uint64_t msn);    /* or NULL */
-const struct bf_segment_view *bf_session_view_open_segment(const struct bf_session_view *v);             /* or NULL */
+const struct bf_part_view *bf_session_view_part(const struct bf_session_view *v, uint64_t counter);   /* or NULL */
+const struct bf_segment_view *bf_session_view_segment(const struct bf_session_view *v, uint64_t msn); /* or NULL */
+const struct bf_segment_view *bf_session_view_open_segment(const struct bf_session_view *v);          /* or NULL */
 /* First msn that a live playlist lists now: the last segments that cover window_ms, never fewer than three target
  * durations (rfc8216bis 6.2.2). */
 uint64_t bf_session_view_window_start(const struct bf_session_view *v);

@@ -18,11 +18,11 @@ struct bf_ingest {
     struct bf_orphan *orphans;
     size_t n_orphans;
     bool orphans_unwanted;
-    bool orphans_refused;            /* the disk is too full to end them */
+    bool orphans_refused; /* the disk is too full to end them */
 
     bool told[BF_INGEST_ALARMS]; /* published and not cleared */
     uint64_t sessions_begun;
-    struct bf_worker_counters past;  /* of the sessions that were forgotten */
+    struct bf_worker_counters past; /* of the sessions that were forgotten */
     bool draining;
     struct bf_lease_timer lease;
     uv_timer_t close_again;

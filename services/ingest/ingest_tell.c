@@ -10,7 +10,7 @@
 
 #include "event.pb-c.h"
 
-static const char *const alarms[BF_INGEST_ALARMS] = {"disk_full", "storage_failed"};
+static const char *const alarms[BF_INGEST_ALARMS] = { "disk_full", "storage_failed" };
 
 void bf_ingest_changed(void *user)
 {
@@ -80,7 +80,7 @@ void bf_ingest_tell_closed(struct bf_ingest *g, struct bf_session *s)
     event.camera = (char *)(uintptr_t)bf_session_camera(s);
     event.segments = end->segments;
     event.bytes = bf_session_counters(s).bytes;
-    event.chain_head = (ProtobufCBinaryData){sizeof end->chain_head, (uint8_t *)(uintptr_t)end->chain_head};
+    event.chain_head = (ProtobufCBinaryData){ sizeof end->chain_head, (uint8_t *)(uintptr_t)end->chain_head };
     if (send_event(g, &event) == 0)
         bf_session_set_closed_told(s);
 }

@@ -3,7 +3,7 @@
 #include "ingest/ingest.h"
 
 static const struct bf_route routes[] = {
-    {BF_MSG_INGEST_DESIRED, BF_ROLE_INGEST, BF_FROM_OWN_TOPIC, bf_ingest_on_desired},
+    { BF_MSG_INGEST_DESIRED, BF_ROLE_INGEST, BF_FROM_OWN_TOPIC, bf_ingest_on_desired },
 };
 
 static const struct bf_service_def ingest = {

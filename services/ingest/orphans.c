@@ -98,7 +98,7 @@ static int find_in_camera(struct list *l, int media_fd, const char *camera)
 int bf_orphans_find(int media_fd, const char *node, struct bf_orphan **ret, size_t *ret_n)
 {
     _cleanup_(closedirp) DIR *listing = open_listing(open_child(media_fd, "."));
-    struct list l = {.node = node};
+    struct list l = { .node = node };
     struct dirent *entry;
     int r = 0;
 
@@ -123,7 +123,9 @@ int bf_orphan_close(const struct bf_orphan *o, int media_fd, const char *node, c
     start.camera = (char *)(uintptr_t)o->camera;
     start.session_id = (char *)(uintptr_t)o->session_id;
     start.ingest = (char *)(uintptr_t)node;
-    const struct bf_session_dir_options options = {.media_fd = media_fd, .start = &start, .key = key, .existing = true};
+    const struct bf_session_dir_options options = {
+        .media_fd = media_fd, .start = &start, .key = key, .existing = true
+    };
     int r = bf_session_dir_open(&d, &options, e);
     if (r != 0)
         return r;

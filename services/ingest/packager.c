@@ -22,12 +22,12 @@ struct bf_packager {
     struct bf_picture picture; /* parameter sets */
     struct bf_part_maker maker;
 
-    bool discontinuity;        /* before the next part */
-    bool init_owed;            /* the init segment in use is not on disk yet */
+    bool discontinuity; /* before the next part */
+    bool init_owed;     /* the init segment in use is not on disk yet */
 
-    int refused;               /* why the storage refuses, 0 while it does not */
-    bool retrying;             /* ... and the next part will show whether it still does */
-    int64_t told_90k;          /* up to where parts and gaps account for the timeline */
+    int refused;      /* why the storage refuses, 0 while it does not */
+    bool retrying;    /* ... and the next part will show whether it still does */
+    int64_t told_90k; /* up to where parts and gaps account for the timeline */
     struct bf_packager_counters counters;
 };
 
@@ -233,8 +233,8 @@ static int cut_before(struct bf_packager *p, const struct bf_cut *cut, const str
 
 static int package(struct bf_packager *p, const struct bf_access_unit *au, const struct bf_timing *timing, bool idr)
 {
-    struct bf_cut cut = bf_segmenter_next(&p->segmenter, timing->dts_90k, idr, timing->discontinuity,
-                                          p->timeline.frame_90k);
+    struct bf_cut cut =
+        bf_segmenter_next(&p->segmenter, timing->dts_90k, idr, timing->discontinuity, p->timeline.frame_90k);
 
     int r = cut_before(p, &cut, timing);
     p->discontinuity |= timing->discontinuity;

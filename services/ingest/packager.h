@@ -17,24 +17,24 @@ struct bf_packager;
 
 struct bf_packager_counters {
     uint64_t discontinuities;
-    uint64_t gaps;          /* Gap records */
-    uint64_t dropped;       /* access units dropped while waiting for an IDR, or without a slice */
-    uint64_t corrupt;       /* access units dropped because bytes were missing */
-    uint64_t lost;          /* access units dropped because the storage refused */
-    uint64_t forced_cuts;   /* segments that do not begin with an IDR */
+    uint64_t gaps;        /* Gap records */
+    uint64_t dropped;     /* access units dropped while waiting for an IDR, or without a slice */
+    uint64_t corrupt;     /* access units dropped because bytes were missing */
+    uint64_t lost;        /* access units dropped because the storage refused */
+    uint64_t forced_cuts; /* segments that do not begin with an IDR */
 };
 
 /* Called on the packager's thread. */
 struct bf_packager_events {
-    void (*part)(void *user);                                    /* one more is on disk and journalled */
-    void (*segment)(void *user, struct bf_sync *sync);           /* one has ended; takes over what sync holds */
-    void (*storage)(void *user, int code);                       /* first refusal: negative errno; 0: it works again */
+    void (*part)(void *user);                          /* one more is on disk and journalled */
+    void (*segment)(void *user, struct bf_sync *sync); /* one has ended; takes over what sync holds */
+    void (*storage)(void *user, int code);             /* first refusal: negative errno; 0: it works again */
 };
 
 struct bf_packager_options {
-    struct bf_session_dir *dir;      /* borrowed */
+    struct bf_session_dir *dir; /* borrowed */
     struct bf_shape shape;
-    uint32_t frame_90k;              /* nominal, 0: not known */
+    uint32_t frame_90k; /* nominal, 0: not known */
     const struct bf_packager_events *events;
     void *user;
 };

@@ -8,7 +8,7 @@ void bf_part_maker_done(struct bf_part_maker *m)
 {
     bf_cmaf_free(m->cmaf);
     free(m->held);
-    *m = (struct bf_part_maker){0};
+    *m = (struct bf_part_maker){ 0 };
 }
 
 int bf_part_maker_picture(struct bf_part_maker *m, const struct bf_picture *p)
@@ -88,5 +88,5 @@ int bf_part_maker_close(struct bf_part_maker *m, uint32_t last_90k, const uint8_
 void bf_part_maker_next(struct bf_part_maker *m)
 {
     m->holds = false;
-    m->part = (struct bf_part){0};
+    m->part = (struct bf_part){ 0 };
 }

@@ -13,11 +13,11 @@
 #include "media/cmaf.h"
 
 struct bf_part_maker {
-    struct bf_cmaf *cmaf;      /* NULL until the picture is known */
-    struct bf_part part;       /* of the frames that the muxer has; frames 0: none */
-    uint64_t refused;          /* frames that the muxer did not take */
+    struct bf_cmaf *cmaf; /* NULL until the picture is known */
+    struct bf_part part;  /* of the frames that the muxer has; frames 0: none */
+    uint64_t refused;     /* frames that the muxer did not take */
 
-    uint8_t *held;             /* the newest frame */
+    uint8_t *held; /* the newest frame */
     size_t held_size, held_room;
     struct bf_timing held_timing;
     bool held_idr, holds;

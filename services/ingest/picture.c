@@ -43,12 +43,12 @@ void bf_picture_use(struct bf_picture *p)
 
 struct bf_nal bf_picture_sps(const struct bf_picture *p)
 {
-    return (struct bf_nal){.data = p->used_sps.data, .size = p->used_sps.size, .type = BF_NAL_SPS};
+    return (struct bf_nal){ .data = p->used_sps.data, .size = p->used_sps.size, .type = BF_NAL_SPS };
 }
 
 struct bf_nal bf_picture_pps(const struct bf_picture *p)
 {
-    return (struct bf_nal){.data = p->used_pps.data, .size = p->used_pps.size, .type = BF_NAL_PPS};
+    return (struct bf_nal){ .data = p->used_pps.data, .size = p->used_pps.size, .type = BF_NAL_PPS };
 }
 
 uint32_t bf_sps_frame_90k(const struct bf_sps *sps)

@@ -21,9 +21,9 @@ struct bf_picture {
 
 /* Keeps the parameter sets of an access unit; one that does not parse, or is too long, changes nothing. */
 void bf_picture_see(struct bf_picture *p, const struct bf_au *au);
-bool bf_picture_known(const struct bf_picture *p);    /* an SPS and a PPS have been seen */
-bool bf_picture_changed(const struct bf_picture *p);  /* ... and are not those in use */
-void bf_picture_use(struct bf_picture *p);            /* from now on those seen are in use */
+bool bf_picture_known(const struct bf_picture *p);   /* an SPS and a PPS have been seen */
+bool bf_picture_changed(const struct bf_picture *p); /* ... and are not those in use */
+void bf_picture_use(struct bf_picture *p);           /* from now on those seen are in use */
 /* What the SPS says that a frame lasts, in 90 kHz ticks; 0 where it says nothing, or nothing between 1 and 120 a
  * second. */
 uint32_t bf_sps_frame_90k(const struct bf_sps *sps);

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 enum bf_presence {
-    BF_PRESENT_RUNNING,  /* not asked to end yet */
+    BF_PRESENT_RUNNING, /* not asked to end yet */
     BF_PRESENT_ENDING,
-    BF_PRESENT_OVER      /* ended or failed; only its status is left */
+    BF_PRESENT_OVER /* ended or failed; only its status is left */
 };
 
 struct bf_present {

@@ -2,7 +2,7 @@
 
 void bf_segmenter_init(struct bf_segmenter *s, const struct bf_shape *shape)
 {
-    *s = (struct bf_segmenter){.shape = *shape};
+    *s = (struct bf_segmenter){ .shape = *shape };
 }
 
 static bool ends_segment(const struct bf_segmenter *s, int64_t dts_90k, bool idr, bool discontinuity,
@@ -70,7 +70,7 @@ static void open_part(struct bf_segmenter *s, int64_t dts_90k, bool idr, struct 
 struct bf_cut bf_segmenter_next(struct bf_segmenter *s, int64_t dts_90k, bool idr, bool discontinuity,
                                 uint32_t frame_90k)
 {
-    struct bf_cut cut = {.segment_before = ends_segment(s, dts_90k, idr, discontinuity, frame_90k)};
+    struct bf_cut cut = { .segment_before = ends_segment(s, dts_90k, idr, discontinuity, frame_90k) };
 
     if (s->part_open && (cut.segment_before || ends_part(s, dts_90k, idr, frame_90k))) {
         cut.part_before = true;

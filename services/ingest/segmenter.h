@@ -17,21 +17,21 @@
 struct bf_segmenter {
     struct bf_shape shape;
     bool segment_open, part_open;
-    bool independent;             /* the segment begins with an IDR */
+    bool independent; /* the segment begins with an IDR */
     int64_t segment_start_90k;
-    uint64_t segment_90k;         /* sum of its closed parts */
+    uint64_t segment_90k; /* sum of its closed parts */
     int64_t part_start_90k;
-    int64_t last_90k;             /* decode time of the newest frame */
+    int64_t last_90k; /* decode time of the newest frame */
 };
 
 /* What to do around one frame, in this order. */
 struct bf_cut {
-    bool part_before;             /* close the open part before this frame, */
-    uint32_t before_last_90k;     /* its last sample lasting so long */
-    bool segment_before;          /* end the open segment before this frame */
-    bool forced;                  /* ... though this frame is no IDR */
-    bool part_after;              /* close the part with this frame, */
-    uint32_t after_last_90k;      /* which lasts so long */
+    bool part_before;         /* close the open part before this frame, */
+    uint32_t before_last_90k; /* its last sample lasting so long */
+    bool segment_before;      /* end the open segment before this frame */
+    bool forced;              /* ... though this frame is no IDR */
+    bool part_after;          /* close the part with this frame, */
+    uint32_t after_last_90k;  /* which lasts so long */
 };
 
 void bf_segmenter_init(struct bf_segmenter *s, const struct bf_shape *shape);

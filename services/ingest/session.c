@@ -15,8 +15,8 @@
 
 static const char *phase_name(Belfry__V1__IngestPhase phase)
 {
-    static const char *const names[] = {"unspecified", "starting", "listening", "live",
-                                        "stalled",     "draining", "ended",     "failed"};
+    static const char *const names[] = { "unspecified", "starting", "listening", "live",
+                                         "stalled",     "draining", "ended",     "failed" };
 
     return names[phase];
 }
@@ -195,9 +195,9 @@ static const char *why_not_started(int code)
         int code;
         const char *word;
     } words[] = {
-        {-EKEYEXPIRED, "trust_expired"},
-        {-ENOKEY, "no_camera_key"},
-        {-EADDRINUSE, "no_free_port"},
+        { -EKEYEXPIRED, "trust_expired" },
+        { -ENOKEY, "no_camera_key" },
+        { -EADDRINUSE, "no_free_port" },
     };
 
     for (size_t i = 0; i < BF_COUNT_OF(words); i++)
@@ -209,7 +209,7 @@ static const char *why_not_started(int code)
 int bf_session_new(struct bf_session **ret, struct bf_session_host *host, const Belfry__V1__IngestSession *wanted,
                    uint32_t lease_epoch, const struct bf_trust *trust)
 {
-    struct bf_error e = {""};
+    struct bf_error e = { "" };
     struct bf_session *s = NULL;
 
     int r = allocate(&s, host, wanted->session_id, wanted->camera);
@@ -276,11 +276,11 @@ void bf_session_free(struct bf_session *s)
 
 struct bf_present bf_session_present(const struct bf_session *s)
 {
-    enum bf_presence presence = s->over                      ? BF_PRESENT_OVER
+    enum bf_presence presence = s->over                       ? BF_PRESENT_OVER
                                 : s->phase == PHASE(DRAINING) ? BF_PRESENT_ENDING
                                                               : BF_PRESENT_RUNNING;
 
-    return (struct bf_present){.session_id = s->id, .presence = presence};
+    return (struct bf_present){ .session_id = s->id, .presence = presence };
 }
 
 const char *bf_session_id(const struct bf_session *s)
@@ -337,7 +337,7 @@ void bf_session_status(struct bf_session *s, struct bf_session_status *ret)
         ret->endpoint.port = s->port;
         ret->endpoint.latency_ms = s->latency_ms;
         if (s->transport == BELFRY__V1__TRANSPORT__TRANSPORT_SRT)
-            ret->endpoint.sealed_media_key = (ProtobufCBinaryData){sizeof s->sealed, s->sealed};
+            ret->endpoint.sealed_media_key = (ProtobufCBinaryData){ sizeof s->sealed, s->sealed };
         ret->message.endpoint = &ret->endpoint;
     }
     if (s->end.failure != NULL || s->alarm != NULL) {

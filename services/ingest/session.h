@@ -22,10 +22,10 @@ struct bf_session_host {
     const char *node;
     const struct bf_key *key;
     int media_fd;
-    uint16_t next_port;                                     /* of the range, tried first */
-    void (*changed)(void *user);                            /* the phase of one: report soon */
-    void (*storage)(void *user);                            /* bf_session_alarm of one has changed */
-    void (*over)(void *user, struct bf_session *s);         /* told once */
+    uint16_t next_port;                             /* of the range, tried first */
+    void (*changed)(void *user);                    /* the phase of one: report soon */
+    void (*storage)(void *user);                    /* bf_session_alarm of one has changed */
+    void (*over)(void *user, struct bf_session *s); /* told once */
     void *user;
 };
 
@@ -43,7 +43,7 @@ void bf_session_free(struct bf_session *s);
 struct bf_present bf_session_present(const struct bf_session *s);
 const char *bf_session_id(const struct bf_session *s);
 const char *bf_session_camera(const struct bf_session *s);
-const char *bf_session_alarm(const struct bf_session *s);         /* "disk_full", "storage_failed", or NULL */
+const char *bf_session_alarm(const struct bf_session *s); /* "disk_full", "storage_failed", or NULL */
 struct bf_worker_counters bf_session_counters(const struct bf_session *s);
 const struct bf_worker_end *bf_session_end(const struct bf_session *s); /* NULL until it is over */
 

@@ -9,7 +9,7 @@
 #include "stream/chain.h"
 #include "stream/layout.h"
 
-static const struct bf_sync nothing_to_sync = {{-1, -1, -1}};
+static const struct bf_sync nothing_to_sync = { { -1, -1, -1 } };
 
 void bf_session_dir_free(struct bf_session_dir *d)
 {
@@ -89,7 +89,7 @@ int bf_session_dir_init(struct bf_session_dir *d, const void *data, size_t size,
     init.codecs = (char *)(uintptr_t)codecs;
     init.width = width;
     init.height = height;
-    init.sha256 = (ProtobufCBinaryData){sizeof sha256, sha256};
+    init.sha256 = (ProtobufCBinaryData){ sizeof sha256, sha256 };
     init.frame_rate_milli = frame_rate_milli;
     r = append(d, BELFRY__V1__RECORD__KIND_INIT, &init);
     if (r == 0)
@@ -169,12 +169,12 @@ int bf_session_dir_part(struct bf_session_dir *d, const void *data, size_t size,
 static int sign(const struct bf_session_dir *d, Belfry__V1__SegmentEnd *end,
                 uint8_t signature[static BF_SIGNATURE_SIZE], uint8_t keyid[static BF_KEYID_SIZE])
 {
-    int r = bf_dsse_sign_detached(signature, BF_LINK_PAYLOAD_TYPE, end->link.data, end->link.len,
-                                  bf_key_secret(d->key));
+    int r =
+        bf_dsse_sign_detached(signature, BF_LINK_PAYLOAD_TYPE, end->link.data, end->link.len, bf_key_secret(d->key));
 
     bf_keyid(keyid, bf_key_public(d->key));
-    end->signature = (ProtobufCBinaryData){BF_SIGNATURE_SIZE, signature};
-    end->keyid = (ProtobufCBinaryData){BF_KEYID_SIZE, keyid};
+    end->signature = (ProtobufCBinaryData){ BF_SIGNATURE_SIZE, signature };
+    end->keyid = (ProtobufCBinaryData){ BF_KEYID_SIZE, keyid };
     return r;
 }
 
@@ -184,11 +184,11 @@ static struct bf_sync what_to_sync(struct bf_session_dir *d)
     struct bf_sync sync = nothing_to_sync;
 
     if (d->record)
-        sync = (struct bf_sync){{
+        sync = (struct bf_sync){ {
             d->segment_fd,
             fcntl(bf_journal_writer_fd(d->journal), F_DUPFD_CLOEXEC, 0),
             fcntl(d->fd, F_DUPFD_CLOEXEC, 0),
-        }};
+        } };
     else
         close(d->segment_fd);
     d->segment_fd = -1;
@@ -209,8 +209,8 @@ int bf_session_dir_end_segment(struct bf_session_dir *d, struct bf_sync *ret_syn
     end.bytes = d->segment_bytes;
     end.duration_90k = d->segment_90k;
     end.decode_time_90k = d->segment_start_90k;
-    end.sha256 = (ProtobufCBinaryData){sizeof sha256, sha256};
-    end.link = (ProtobufCBinaryData){sizeof link, link};
+    end.sha256 = (ProtobufCBinaryData){ sizeof sha256, sha256 };
+    end.link = (ProtobufCBinaryData){ sizeof link, link };
     int r = sign(d, &end, signature, keyid);
     if (r == 0)
         r = append(d, BELFRY__V1__RECORD__KIND_SEGMENT_END, &end);
@@ -245,7 +245,7 @@ int bf_session_dir_end(struct bf_session_dir *d, const char *reason, uint64_t no
     end.ended_at_ms = now_ms;
     end.reason = (char *)(uintptr_t)reason;
     end.segments = d->place.segments;
-    end.chain_head = (ProtobufCBinaryData){sizeof d->place.chain_head, d->place.chain_head};
+    end.chain_head = (ProtobufCBinaryData){ sizeof d->place.chain_head, d->place.chain_head };
     int r = append(d, BELFRY__V1__RECORD__KIND_END, &end);
     if (r != 0)
         return r;

@@ -17,11 +17,11 @@
 struct bf_session_dir;
 
 struct bf_session_dir_options {
-    int media_fd;                            /* directory of all cameras; borrowed for the call */
-    const Belfry__V1__SessionStart *start;   /* what a new session's journal begins with; borrowed for the call */
-    const struct bf_key *key;                /* signs the segments; borrowed */
-    bool existing;                           /* only one that is there: -ENOENT instead of a new one */
-    uint64_t reserve_bytes;                  /* room that media leaves alone, so that records always fit */
+    int media_fd;                          /* directory of all cameras; borrowed for the call */
+    const Belfry__V1__SessionStart *start; /* what a new session's journal begins with; borrowed for the call */
+    const struct bf_key *key;              /* signs the segments; borrowed */
+    bool existing;                         /* only one that is there: -ENOENT instead of a new one */
+    uint64_t reserve_bytes;                /* room that media leaves alone, so that records always fit */
 };
 
 /* Makes the directory and begins the journal; or, where the same session is there without a SessionEnd, repairs its

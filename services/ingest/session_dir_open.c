@@ -75,7 +75,7 @@ static int take_over(struct bf_session_dir *d, const struct bf_session_view *v)
 static int go_on(struct bf_session_dir *d, const struct bf_session_view *v, const Belfry__V1__SessionStart *start,
                  struct bf_error *e)
 {
-    struct bf_sync sync = {{-1, -1, -1}};
+    struct bf_sync sync = { { -1, -1, -1 } };
 
     if (strcmp(v->ingest, start->ingest) != 0)
         return bf_fail(e, -EBADMSG, "session %s was begun by node %s", start->session_id, v->ingest);
@@ -92,7 +92,7 @@ static int go_on(struct bf_session_dir *d, const struct bf_session_view *v, cons
 int bf_session_dir_open(struct bf_session_dir **ret, const struct bf_session_dir_options *o, struct bf_error *e)
 {
     _cleanup_(bf_session_dir_freep) struct bf_session_dir *d = calloc(1, sizeof *d);
-    _cleanup_(bf_session_view_done) struct bf_session_view v = {0};
+    _cleanup_(bf_session_view_done) struct bf_session_view v = { 0 };
 
     if (d == NULL)
         return bf_fail(e, -ENOMEM, "making the stream directory: out of memory");
@@ -117,4 +117,3 @@ int bf_session_dir_open(struct bf_session_dir **ret, const struct bf_session_dir
     *ret = BF_TAKE(d);
     return 0;
 }
-

@@ -17,7 +17,7 @@ struct bf_session_dir {
     uint64_t next_msn;
     unsigned next_init;
 
-    int segment_fd;                /* -1: no segment is open */
+    int segment_fd; /* -1: no segment is open */
     uint64_t segment_bytes, segment_90k, segment_start_90k;
     crypto_hash_sha256_state hash; /* of its bytes so far */
 };

@@ -21,13 +21,13 @@ struct bf_session {
     uint64_t last_part_at_ms;
     const char *alarm;
 
-    struct bf_worker_end end;      /* when it is over */
+    struct bf_worker_end end; /* when it is over */
     uint64_t failed_at_ms;
     bool over, closed_told;
 
-    uv_async_t wake;               /* the worker has something to tell */
+    uv_async_t wake; /* the worker has something to tell */
     uv_timer_t silence;
-    unsigned handles;              /* not closed yet */
+    unsigned handles; /* not closed yet */
     bool freed;
 };
 

@@ -31,7 +31,7 @@ void bf_shape_of(struct bf_shape *ret, uint32_t part_ms, uint32_t segment_ms, ui
     uint64_t frames = (part_ms * TICKS_PER_MS + frame_90k / 2) / frame_90k;
     uint64_t part = (frames > 0 ? frames : 1) * frame_90k;
     uint64_t segment = segment_ms * TICKS_PER_MS, gop = gop_ms * TICKS_PER_MS;
-    struct bf_shape shape = {.part_90k = (uint32_t)part, .segment_90k = (uint32_t)segment};
+    struct bf_shape shape = { .part_90k = (uint32_t)part, .segment_90k = (uint32_t)segment };
 
     set_part_target(&shape, divide_up((part + least(frame_90k, part * 17 / 100)) * 100, 9));
     if (gop == 0) {

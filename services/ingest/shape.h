@@ -10,12 +10,12 @@
 #define BF_TARGET_DURATION_UNKNOWN_S 10
 
 struct bf_shape {
-    uint32_t part_90k;          /* what a part is cut at: whole frames, the nearest number to what was asked */
-    uint32_t part_target_90k;   /* PART-TARGET: one frame more, or 17 % where a frame is more than that */
-    uint32_t part_min_90k;      /* 85 % of PART-TARGET */
-    uint32_t part_target_us;    /* PART-TARGET rounded up */
-    uint32_t segment_90k;       /* what a segment is cut at, by the next IDR */
-    uint32_t segment_max_90k;   /* what still rounds to TARGETDURATION */
+    uint32_t part_90k;        /* what a part is cut at: whole frames, the nearest number to what was asked */
+    uint32_t part_target_90k; /* PART-TARGET: one frame more, or 17 % where a frame is more than that */
+    uint32_t part_min_90k;    /* 85 % of PART-TARGET */
+    uint32_t part_target_us;  /* PART-TARGET rounded up */
+    uint32_t segment_90k;     /* what a segment is cut at, by the next IDR */
+    uint32_t segment_max_90k; /* what still rounds to TARGETDURATION */
     uint32_t target_duration_s;
 };
 

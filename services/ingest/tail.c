@@ -144,7 +144,7 @@ static uint64_t where_to_cut(int dirfd, const struct bf_session_view *v, const s
 
 int bf_tail_repair(int dirfd, struct bf_journal_writer *w, struct bf_session_view *v, struct bf_error *e)
 {
-    struct offsets offsets = {0};
+    struct offsets offsets = { 0 };
     int failed;
 
     for (;;) {

@@ -20,25 +20,25 @@
 
 /* What came with one access unit. */
 struct bf_au_times {
-    int64_t pts_90k, dts_90k;  /* 33 bits as received, INT64_MIN where there was none */
-    uint64_t capture_us;       /* Unix time by the sender, 0 where there is none */
-    uint64_t arrival_us;       /* Unix time at which it was here */
+    int64_t pts_90k, dts_90k; /* 33 bits as received, INT64_MIN where there was none */
+    uint64_t capture_us;      /* Unix time by the sender, 0 where there is none */
+    uint64_t arrival_us;      /* Unix time at which it was here */
 };
 
 struct bf_timing {
-    int64_t dts_90k, pts_90k;  /* dts strictly above the one before; pts >= dts */
+    int64_t dts_90k, pts_90k; /* dts strictly above the one before; pts >= dts */
     uint64_t capture_us;
-    bool discontinuity;        /* before this access unit, which is an IDR then */
+    bool discontinuity; /* before this access unit, which is an IDR then */
 };
 
 struct bf_timeline {
-    uint32_t frame_90k;        /* nominal duration of a frame: stated, then what is measured if that differs */
-    bool waiting;              /* for an IDR */
-    bool broken;               /* that IDR is a discontinuity */
-    int64_t raw_90k;           /* unwrapped decode time of the last access unit, as the sender counts */
-    int64_t offset_90k;        /* output = raw + offset */
-    int64_t next_90k;          /* end of the last access unit: where output goes on after a discontinuity */
-    int64_t last_90k;          /* decode time of the last access unit */
+    uint32_t frame_90k; /* nominal duration of a frame: stated, then what is measured if that differs */
+    bool waiting;       /* for an IDR */
+    bool broken;        /* that IDR is a discontinuity */
+    int64_t raw_90k;    /* unwrapped decode time of the last access unit, as the sender counts */
+    int64_t offset_90k; /* output = raw + offset */
+    int64_t next_90k;   /* end of the last access unit: where output goes on after a discontinuity */
+    int64_t last_90k;   /* decode time of the last access unit */
     uint32_t deltas[BF_TIMELINE_DELTAS];
     size_t n_deltas, delta_at;
 };

@@ -53,7 +53,7 @@ int bf_worker_poll(struct bf_worker *w, struct bf_worker_event *ret)
     if (!ended || w->end_told)
         return -EAGAIN;
     w->end_told = true;
-    *ret = (struct bf_worker_event){.kind = BF_WORKER_ENDED, .at_ms = bf_unix_ms()};
+    *ret = (struct bf_worker_event){ .kind = BF_WORKER_ENDED, .at_ms = bf_unix_ms() };
     return 0;
 }
 

@@ -17,16 +17,16 @@ struct bf_worker_options {
     const char *site, *node, *camera, *session_id; /* copied */
     bool record;
     uint32_t part_ms, segment_ms, window_ms, lease_epoch;
-    uint32_t fps, gop_ms;        /* of what will be sent; either 0: the first GOP is kept until both are measured */
-    int media_fd;                /* borrowed */
+    uint32_t fps, gop_ms; /* of what will be sent; either 0: the first GOP is kept until both are measured */
+    int media_fd;         /* borrowed */
     uint64_t reserve_bytes;
-    const struct bf_key *key;    /* signs the segments; borrowed */
-    void (*wake)(void *user);    /* from the worker's thread: poll soon */
+    const struct bf_key *key; /* signs the segments; borrowed */
+    void (*wake)(void *user); /* from the worker's thread: poll soon */
     void *user;
 };
 
 struct bf_worker_counters {
-    uint64_t parts, bytes;       /* of the session, what was there before a restart included */
+    uint64_t parts, bytes; /* of the session, what was there before a restart included */
     struct bf_packager_counters packager;
     struct bf_transport_counters transport;
 };
@@ -43,16 +43,16 @@ struct bf_worker_event {
     enum bf_worker_event_kind kind;
     int code;
     struct bf_sync sync;
-    uint64_t at_ms;              /* Unix time */
+    uint64_t at_ms; /* Unix time */
     struct bf_worker_counters counters;
 };
 
 /* How it ended; valid after ENDED. */
 struct bf_worker_end {
-    const char *failure;         /* constant word, or NULL: it was told to stop */
-    struct bf_error error;       /* with a failure: the sentence */
-    bool begun;                  /* there is a journal */
-    bool closed;                 /* ... with a SessionEnd */
+    const char *failure;   /* constant word, or NULL: it was told to stop */
+    struct bf_error error; /* with a failure: the sentence */
+    bool begun;            /* there is a journal */
+    bool closed;           /* ... with a SessionEnd */
     uint64_t segments;
     uint8_t chain_head[32];
 };

@@ -10,7 +10,7 @@
 
 static struct bf_worker_event event_of(const struct bf_worker *w, enum bf_worker_event_kind kind)
 {
-    struct bf_worker_event event = {.kind = kind, .at_ms = bf_unix_ms()};
+    struct bf_worker_event event = { .kind = kind, .at_ms = bf_unix_ms() };
 
     if (w->dir != NULL) {
         event.counters.parts = bf_session_dir_place(w->dir)->parts;
@@ -118,7 +118,7 @@ static int open_directory(struct bf_worker *w, const struct bf_shape *shape)
 
 static int begin_session(struct bf_worker *w, uint32_t frame_90k, uint32_t gop_ms)
 {
-    struct bf_packager_options options = {.frame_90k = frame_90k, .events = &packager_events, .user = w};
+    struct bf_packager_options options = { .frame_90k = frame_90k, .events = &packager_events, .user = w };
 
     bf_shape_of(&options.shape, w->options.part_ms, w->options.segment_ms, gop_ms, frame_90k);
     int r = open_directory(w, &options.shape);
@@ -167,7 +167,7 @@ static int take(struct bf_worker *w, const struct bf_ts_packet *packet)
     const struct bf_access_unit au = {
         .data = packet->data,
         .size = packet->size,
-        .times = {.pts_90k = packet->pts_90k, .dts_90k = packet->dts_90k, .arrival_us = bf_unix_us()},
+        .times = { .pts_90k = packet->pts_90k, .dts_90k = packet->dts_90k, .arrival_us = bf_unix_us() },
         .corrupt = packet->corrupt,
     };
 
@@ -185,7 +185,7 @@ static int broken_off(struct bf_worker *w)
 
 static int new_reader(struct bf_worker *w)
 {
-    struct bf_error e = {"out of memory"};
+    struct bf_error e = { "out of memory" };
 
     bf_ts_reader_free(BF_TAKE(w->reader));
     int r = bf_ts_reader_new(&w->reader, w->transport, &e);

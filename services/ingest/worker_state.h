@@ -24,9 +24,9 @@ struct bf_worker {
 
     /* The worker's thread alone. */
     struct bf_ts_reader *reader;
-    struct bf_intake *intake;     /* until the constants are known */
-    uint32_t stated_frame_90k;    /* by the last SPS that came */
-    struct bf_session_dir *dir;   /* then these two */
+    struct bf_intake *intake;   /* until the constants are known */
+    uint32_t stated_frame_90k;  /* by the last SPS that came */
+    struct bf_session_dir *dir; /* then these two */
     struct bf_packager *packager;
     struct bf_worker_end end;
 

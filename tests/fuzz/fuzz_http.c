@@ -1,5 +1,5 @@
-/* Everything of an HTTP request that the gateway parses by hand: path and route, query, headers, JSON body. The input is
- * lines: path, query, Range, If-None-Match, Accept-Encoding; the rest is the body. */
+/* Everything of an HTTP request that the gateway parses by hand: path and route, query, headers, JSON body. The input
+ * is lines: path, query, Range, If-None-Match, Accept-Encoding; the rest is the body. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void route(const char *path_text)
 {
-    static const enum bf_method methods[] = {BF_GET, BF_HEAD, BF_POST, BF_PATCH, BF_DELETE, (enum bf_method)0};
+    static const enum bf_method methods[] = { BF_GET, BF_HEAD, BF_POST, BF_PATCH, BF_DELETE, (enum bf_method)0 };
     static struct bf_app app;
     struct bf_path path;
     struct bf_params p;
@@ -52,7 +52,7 @@ static void query(const char *text)
 
 static void headers(const char *range, const char *etags, const char *codings)
 {
-    static const uint64_t sizes[] = {0, 1, 1000, UINT64_MAX};
+    static const uint64_t sizes[] = { 0, 1, 1000, UINT64_MAX };
 
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct bf_range r = bf_range_parse(range, sizes[i]);
@@ -71,9 +71,9 @@ static void body(const char *text, size_t size)
     char title[201] = "";
     struct bf_body_error e;
     const struct bf_body_field fields[] = {
-        {.name = "record", .type = BF_BODY_BOOL, .value = &flag},
-        {.name = "width", .type = BF_BODY_NUMBER, .value = &number, .min = 64, .max = 1920, .even = true},
-        {.name = "title", .type = BF_BODY_TEXT, .value = title, .min = 1, .max = sizeof title - 1},
+        { .name = "record", .type = BF_BODY_BOOL, .value = &flag },
+        { .name = "width", .type = BF_BODY_NUMBER, .value = &number, .min = 64, .max = 1920, .even = true },
+        { .name = "title", .type = BF_BODY_TEXT, .value = title, .min = 1, .max = sizeof title - 1 },
     };
 
     if (bf_body_parse(text, size, fields, sizeof fields / sizeof fields[0], &e) == 0)

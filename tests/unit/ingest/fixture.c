@@ -94,7 +94,8 @@ int session_open(const struct place *p, bool record, uint64_t reserve_bytes, str
     start.target_duration_s = 2;
     start.window_ms = 12000;
     const struct bf_session_dir_options o = {
-        .media_fd = p->media_fd, .start = &start, .key = p->key, .reserve_bytes = reserve_bytes};
+        .media_fd = p->media_fd, .start = &start, .key = p->key, .reserve_bytes = reserve_bytes
+    };
     return bf_session_dir_open(ret, &o, &e);
 }
 
@@ -109,13 +110,20 @@ static void paint(struct bf_frame *f, size_t index)
 
 struct frames frames_make(uint32_t width, uint32_t height, size_t n, unsigned gop)
 {
-    const struct bf_encoder_options o = {.name = "libx264", .width = width, .height = height, .fps = 30,
-                                         .bitrate_kbps = 500, .gop_frames = gop, .format = BF_I420};
-    struct frames f = {.units = calloc(n, sizeof *f.units), .idr = calloc(n, sizeof *f.idr), .n = n};
+    const struct bf_encoder_options o = { .name = "libx264",
+                                          .width = width,
+                                          .height = height,
+                                          .fps = 30,
+                                          .bitrate_kbps = 500,
+                                          .gop_frames = gop,
+                                          .format = BF_I420 };
+    struct frames f = { .units = calloc(n, sizeof *f.units), .idr = calloc(n, sizeof *f.idr), .n = n };
     uint8_t *pixels = calloc(1, (size_t)width * height * 3 / 2);
-    struct bf_frame frame = {.format = BF_I420, .width = width, .height = height,
-                             .planes = {pixels, pixels + width * height, pixels + width * height * 5 / 4},
-                             .strides = {width, width / 2, width / 2}};
+    struct bf_frame frame = { .format = BF_I420,
+                              .width = width,
+                              .height = height,
+                              .planes = { pixels, pixels + width * height, pixels + width * height * 5 / 4 },
+                              .strides = { width, width / 2, width / 2 } };
     struct bf_encoder *encoder = NULL;
     struct bf_error e;
 
@@ -133,7 +141,7 @@ struct frames frames_make(uint32_t width, uint32_t height, size_t n, unsigned go
         f.units[i] = (struct bf_access_unit){
             .data = copy,
             .size = out.size,
-            .times = {.pts_90k = FRAME_90K * (int64_t)i, .dts_90k = FRAME_90K * (int64_t)i, .arrival_us = 1},
+            .times = { .pts_90k = FRAME_90K * (int64_t)i, .dts_90k = FRAME_90K * (int64_t)i, .arrival_us = 1 },
         };
         f.idr[i] = out.idr;
     }
@@ -173,7 +181,7 @@ static struct box box_at(const uint8_t *data, size_t size, size_t *offset, char 
     assert_true(whole >= 8 && whole <= size - *offset);
     memcpy(type, data + *offset + 4, 4);
     type[4] = '\0';
-    struct box box = {data + *offset + 8, whole - 8};
+    struct box box = { data + *offset + 8, whole - 8 };
     *offset += whole;
     return box;
 }
@@ -204,7 +212,7 @@ static struct samples samples_of(struct box traf)
     uint32_t flags = (uint32_t)be(tfhd.body + 1, 3), of_run = (uint32_t)be(trun.body + 1, 3);
     const uint8_t *p = tfhd.body + 8 + ((flags & 1) ? 8 : 0) + ((flags & 2) ? 4 : 0);
     uint32_t by_default = (flags & 8) ? (uint32_t)be(p, 4) : 0;
-    struct samples s = {.n = (unsigned)be(trun.body + 4, 4)};
+    struct samples s = { .n = (unsigned)be(trun.body + 4, 4) };
     unsigned width = 4 * (unsigned)__builtin_popcount(of_run & 0xf00);
 
     p = trun.body + 8 + ((of_run & 1) ? 4 : 0) + ((of_run & 4) ? 4 : 0);

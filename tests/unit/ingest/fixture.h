@@ -22,12 +22,12 @@ struct place {
     int media_fd;
     struct bf_key *key;
 };
-int place_make(void **state);   /* cmocka set-up and tear-down */
+int place_make(void **state); /* cmocka set-up and tear-down */
 int place_drop(void **state);
-int session_fd(const struct place *p);                        /* of TEST_SESSION; the caller closes */
+int session_fd(const struct place *p); /* of TEST_SESSION; the caller closes */
 void session_path(const struct place *p, char ret[static PATH_SIZE], const char *file);
 void write_over(const struct place *p, const char *file, off_t at, const void *data, size_t size);
-off_t size_of(const struct place *p, const char *file);       /* -1: not there */
+off_t size_of(const struct place *p, const char *file); /* -1: not there */
 
 /* TEST_SESSION with parts of 200 ms, TARGETDURATION 2 s. */
 int session_open(const struct place *p, bool record, uint64_t reserve_bytes, struct bf_session_dir **ret);

@@ -8,11 +8,11 @@
 #include "base/cleanup.h"
 #include "ingest/intake.h"
 
-static const uint8_t bytes[16] = {1};
+static const uint8_t bytes[16] = { 1 };
 
 static int add(struct bf_intake *k, int64_t dts, bool idr, size_t size, uint32_t *frame, uint32_t *gop)
 {
-    const struct bf_access_unit au = {.data = bytes, .size = size, .times = {.dts_90k = dts, .pts_90k = dts}};
+    const struct bf_access_unit au = { .data = bytes, .size = size, .times = { .dts_90k = dts, .pts_90k = dts } };
 
     return bf_intake_add(k, &au, idr, frame, gop);
 }
@@ -33,12 +33,9 @@ static void finds_frame_and_gop(void **state)
         unsigned gop_frames, kept;
         uint32_t gop_ms;
     } table[] = {
-        {0, 3000, 30, 31, 1000},
-        {12345, 3600, 25, 26, 1000},
-        {(INT64_C(1) << 33) - 9000, 3000, 30, 31, 1000},
-        {0, 3003, 60, 61, 2002},
-        {0, 3600, 250, 64, 0},    /* longer than is waited: 2.5 s, then it counts as not known */
-        {0, 90000, 1, 2, 1000},
+        { 0, 3000, 30, 31, 1000 }, { 12345, 3600, 25, 26, 1000 }, { (INT64_C(1) << 33) - 9000, 3000, 30, 31, 1000 },
+        { 0, 3003, 60, 61, 2002 }, { 0, 3600, 250, 64, 0 }, /* longer than is waited: 2.5 s, then it counts as not known */
+        { 0, 90000, 1, 2, 1000 },
     };
 
     (void)state;

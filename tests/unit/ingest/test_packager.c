@@ -34,7 +34,7 @@ static void on_storage(void *user, int code)
         s->refusals++;
 }
 
-static const struct bf_packager_events events = {.part = on_part, .segment = on_segment, .storage = on_storage};
+static const struct bf_packager_events events = { .part = on_part, .segment = on_segment, .storage = on_storage };
 
 struct bench {
     struct bf_session_dir *dir;
@@ -44,9 +44,9 @@ struct bench {
 
 static void begin(struct bench *b, const struct place *p)
 {
-    struct bf_packager_options o = {.frame_90k = FRAME_90K, .events = &events, .user = &b->seen};
+    struct bf_packager_options o = { .frame_90k = FRAME_90K, .events = &events, .user = &b->seen };
 
-    *b = (struct bench){0};
+    *b = (struct bench){ 0 };
     assert_int_equal(session_open(p, false, 0, &b->dir), 0);
     bf_shape_of(&o.shape, 200, 1000, 1000, FRAME_90K);
     o.dir = b->dir;
@@ -260,8 +260,9 @@ static void garbage_is_dropped(void **state)
         for (size_t i = 0; i < sizeof noise; i++)
             noise[i] = (uint8_t)rand();
         memcpy(noise, "\0\0\0\1", 4);
-        const struct bf_access_unit au = {.data = noise, .size = (size_t)rand() % 400,
-                                          .times = {.dts_90k = rand(), .pts_90k = rand()}};
+        const struct bf_access_unit au = { .data = noise,
+                                           .size = (size_t)rand() % 400,
+                                           .times = { .dts_90k = rand(), .pts_90k = rand() } };
         assert_int_equal(bf_packager_add(b.packager, &au), 0);
     }
     assert_int_equal(b.seen.parts, 0);

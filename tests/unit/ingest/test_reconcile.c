@@ -10,19 +10,19 @@
 
 static void fates(void **state)
 {
-    static const char *const listed[] = {"other", "mine"}, *const not_listed[] = {"other"};
+    static const char *const listed[] = { "other", "mine" }, *const not_listed[] = { "other" };
     static const struct {
         enum bf_presence presence;
         enum bf_fate when_listed, when_not;
     } table[] = {
-        {BF_PRESENT_RUNNING, BF_FATE_KEEP, BF_FATE_STOP},
-        {BF_PRESENT_ENDING, BF_FATE_KEEP, BF_FATE_KEEP},
-        {BF_PRESENT_OVER, BF_FATE_KEEP, BF_FATE_FORGET},
+        { BF_PRESENT_RUNNING, BF_FATE_KEEP, BF_FATE_STOP },
+        { BF_PRESENT_ENDING, BF_FATE_KEEP, BF_FATE_KEEP },
+        { BF_PRESENT_OVER, BF_FATE_KEEP, BF_FATE_FORGET },
     };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
-        const struct bf_present present = {"mine", table[i].presence};
+        const struct bf_present present = { "mine", table[i].presence };
 
         assert_int_equal(bf_fate_of(&present, listed, 2), table[i].when_listed);
         assert_int_equal(bf_fate_of(&present, not_listed, 1), table[i].when_not);
@@ -32,7 +32,7 @@ static void fates(void **state)
 
 static void new_ones(void **state)
 {
-    static const struct bf_present present[] = {{"a", BF_PRESENT_RUNNING}, {"b", BF_PRESENT_OVER}};
+    static const struct bf_present present[] = { { "a", BF_PRESENT_RUNNING }, { "b", BF_PRESENT_OVER } };
 
     (void)state;
     assert_false(bf_is_new("a", present, 2));

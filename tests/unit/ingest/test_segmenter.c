@@ -17,22 +17,22 @@ static void shapes(void **state)
         uint32_t part_ms, segment_ms, gop_ms, frame_90k;
         uint32_t part_90k, part_target_us, target_duration_s;
     } table[] = {
-        {200, 1000, 1000, 3000, 18000, 233334, 2},  /* 30 frames a second: one frame more */
-        {200, 1000, 500, 3000, 18000, 233334, 2},
-        {200, 1000, 2000, 3000, 18000, 233334, 3},  /* the GOP is the segment */
-        {200, 1000, 700, 3000, 18000, 233334, 2},   /* two GOPs, 1.4 s */
-        {200, 2000, 1000, 3000, 18000, 233334, 3},
-        {200, 500, 500, 3000, 18000, 233334, 1},
-        {200, 10000, 10000, 3000, 18000, 233334, 11},
-        {200, 1000, 0, 3000, 18000, 233334, 10},    /* a GOP that is not known */
-        {200, 1000, 1000, 1500, 18000, 216667, 2},  /* 60 */
-        {200, 1000, 1000, 3600, 18000, 234000, 2},  /* 25: 17 %, which is less than a frame */
-        {200, 1000, 1000, 3750, 18750, 243745, 2},  /* 24: five frames are nearest */
-        {100, 1000, 1000, 3000, 9000, 117000, 2},
-        {33, 1000, 1000, 3000, 3000, 39000, 2},     /* one frame */
-        {200, 1000, 1000, 22500, 22500, 292500, 2}, /* 4: no part is shorter than a frame */
-        {200, 1000, 1000, 90000, 90000, 1170000, 2},
-        {30, 30, 100, 750, 3000, 39000, 1},
+        { 200, 1000, 1000, 3000, 18000, 233334, 2 }, /* 30 frames a second: one frame more */
+        { 200, 1000, 500, 3000, 18000, 233334, 2 },
+        { 200, 1000, 2000, 3000, 18000, 233334, 3 }, /* the GOP is the segment */
+        { 200, 1000, 700, 3000, 18000, 233334, 2 },  /* two GOPs, 1.4 s */
+        { 200, 2000, 1000, 3000, 18000, 233334, 3 },
+        { 200, 500, 500, 3000, 18000, 233334, 1 },
+        { 200, 10000, 10000, 3000, 18000, 233334, 11 },
+        { 200, 1000, 0, 3000, 18000, 233334, 10 },   /* a GOP that is not known */
+        { 200, 1000, 1000, 1500, 18000, 216667, 2 }, /* 60 */
+        { 200, 1000, 1000, 3600, 18000, 234000, 2 }, /* 25: 17 %, which is less than a frame */
+        { 200, 1000, 1000, 3750, 18750, 243745, 2 }, /* 24: five frames are nearest */
+        { 100, 1000, 1000, 3000, 9000, 117000, 2 },
+        { 33, 1000, 1000, 3000, 3000, 39000, 2 },     /* one frame */
+        { 200, 1000, 1000, 22500, 22500, 292500, 2 }, /* 4: no part is shorter than a frame */
+        { 200, 1000, 1000, 90000, 90000, 1170000, 2 },
+        { 30, 30, 100, 750, 3000, 39000, 1 },
     };
 
     (void)state;
@@ -74,11 +74,11 @@ struct cutter {
     struct bf_segmenter s;
     uint32_t frame_90k;
     struct totals t;
-    unsigned frames;            /* in the open part */
+    unsigned frames; /* in the open part */
     bool independent;
     int64_t start_90k, last_90k;
     uint64_t segment_90k;
-    uint32_t previous_90k;      /* duration of the part that was closed last, 0 at a segment's start */
+    uint32_t previous_90k; /* duration of the part that was closed last, 0 at a segment's start */
     bool previous_independent;
 };
 
@@ -148,7 +148,7 @@ static void begin(struct cutter *c, uint32_t part_ms, uint32_t segment_ms, uint3
 {
     struct bf_shape shape;
 
-    *c = (struct cutter){.frame_90k = frame_90k};
+    *c = (struct cutter){ .frame_90k = frame_90k };
     bf_shape_of(&shape, part_ms, segment_ms, gop_ms, frame_90k);
     bf_segmenter_init(&c->s, &shape);
 }
@@ -160,14 +160,14 @@ static void steady(void **state)
         uint32_t part_ms, segment_ms, frame_90k;
         unsigned gop_frames, frames, segments, parts, frames_a_part;
     } table[] = {
-        {200, 1000, 3000, 30, 300, 10, 50, 6},
-        {200, 1000, 3000, 15, 300, 10, 50, 6},  /* an IDR inside a segment: no shorter part before it */
-        {200, 2000, 3000, 30, 300, 5, 50, 6},
-        {100, 1000, 3000, 30, 300, 10, 100, 3},
-        {200, 1000, 3600, 25, 250, 10, 50, 5},
-        {200, 1000, 1500, 60, 600, 10, 50, 12},
-        {200, 1000, 22500, 4, 40, 10, 40, 1},
-        {33, 1000, 3000, 30, 90, 3, 90, 1},
+        { 200, 1000, 3000, 30, 300, 10, 50, 6 },
+        { 200, 1000, 3000, 15, 300, 10, 50, 6 }, /* an IDR inside a segment: no shorter part before it */
+        { 200, 2000, 3000, 30, 300, 5, 50, 6 },
+        { 100, 1000, 3000, 30, 300, 10, 100, 3 },
+        { 200, 1000, 3600, 25, 250, 10, 50, 5 },
+        { 200, 1000, 1500, 60, 600, 10, 50, 12 },
+        { 200, 1000, 22500, 4, 40, 10, 40, 1 },
+        { 33, 1000, 3000, 30, 90, 3, 90, 1 },
     };
 
     (void)state;
@@ -192,7 +192,7 @@ static void steady(void **state)
 /* A sensor's clock shakes by up to a tenth of a frame: still nothing that a player would refuse. */
 static void shaking(void **state)
 {
-    static const uint32_t part_ms[] = {100, 200, 333, 500};
+    static const uint32_t part_ms[] = { 100, 200, 333, 500 };
 
     (void)state;
     srand(7);
@@ -251,7 +251,7 @@ static void idr_begins_a_segment_half_a_frame_early(void **state)
     static const struct {
         int64_t idr_at;
         bool segment;
-    } table[] = {{88499, false}, {88500, true}, {90000, true}};
+    } table[] = { { 88499, false }, { 88500, true }, { 90000, true } };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(table); i++) {

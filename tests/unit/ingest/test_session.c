@@ -44,7 +44,7 @@ static void on_over(void *user, struct bf_session *s)
 static struct bf_trust *make_trust(const struct bf_key *camera_key, uint64_t expires_at_ms)
 {
     Belfry__V1__TrustBundle bundle = BELFRY__V1__TRUST_BUNDLE__INIT;
-    Belfry__V1__TrustedKey key = BELFRY__V1__TRUSTED_KEY__INIT, *keys[] = {&key};
+    Belfry__V1__TrustedKey key = BELFRY__V1__TRUSTED_KEY__INIT, *keys[] = { &key };
     Belfry__V1__Role role = BELFRY__V1__ROLE__ROLE_CAMERA;
     uint8_t packed[512], *envelope = NULL;
     struct bf_trust *trust = NULL;
@@ -55,7 +55,7 @@ static struct bf_trust *make_trust(const struct bf_key *camera_key, uint64_t exp
     key.node = TEST_CAMERA;
     key.roles = &role;
     key.n_roles = 1;
-    key.public_key = (ProtobufCBinaryData){BF_PUBLIC_KEY_SIZE, (uint8_t *)(uintptr_t)bf_key_public(camera_key)};
+    key.public_key = (ProtobufCBinaryData){ BF_PUBLIC_KEY_SIZE, (uint8_t *)(uintptr_t)bf_key_public(camera_key) };
     bundle.version = 1;
     bundle.site = "home";
     bundle.issued_at_ms = 1;
@@ -78,7 +78,7 @@ static int stage_make(void **state)
     if (g == NULL || place_make((void **)&g->place) != 0 || bf_key_generate(&g->camera_key) != 0)
         return -1;
     g->trust = make_trust(g->camera_key, bf_unix_ms() + 1000000);
-    g->camera = (struct bf_camera_config){.id = TEST_CAMERA, .fps = 30, .gop_ms = 1000};
+    g->camera = (struct bf_camera_config){ .id = TEST_CAMERA, .fps = 30, .gop_ms = 1000 };
     g->config.site = "home";
     g->config.cameras = &g->camera;
     g->config.n_cameras = 1;
@@ -88,9 +88,15 @@ static int stage_make(void **state)
     g->config.ingest.port_last = 23260;
     g->config.ingest.silence_ms = 300;
     g->config.ingest.window_ms = 12000;
-    g->host = (struct bf_session_host){.loop = &g->loop, .config = &g->config, .node = TEST_NODE, .key = g->place->key,
-                                       .media_fd = g->place->media_fd, .changed = on_changed, .storage = on_changed,
-                                       .over = on_over, .user = g};
+    g->host = (struct bf_session_host){ .loop = &g->loop,
+                                        .config = &g->config,
+                                        .node = TEST_NODE,
+                                        .key = g->place->key,
+                                        .media_fd = g->place->media_fd,
+                                        .changed = on_changed,
+                                        .storage = on_changed,
+                                        .over = on_over,
+                                        .user = g };
     uv_loop_init(&g->loop);
     uv_timer_init(&g->loop, &g->deadline);
     *state = g;
@@ -156,9 +162,12 @@ static struct bf_transport *dial(struct stage *g, struct bf_session *s)
     bf_session_status(s, &status);
     assert_int_equal(status.endpoint.sealed_media_key.len, 80);
     assert_int_equal(bf_seal_open(g->camera_key, status.endpoint.sealed_media_key.data, 80, passphrase, 32), 0);
-    const struct bf_transport_options o = {.kind = BF_TRANSPORT_SRT, .host = "127.0.0.1",
-                                           .port = (uint16_t)status.endpoint.port, .latency_ms = 20,
-                                           .passphrase = passphrase, .timeout_ms = DEADLINE_MS};
+    const struct bf_transport_options o = { .kind = BF_TRANSPORT_SRT,
+                                            .host = "127.0.0.1",
+                                            .port = (uint16_t)status.endpoint.port,
+                                            .latency_ms = 20,
+                                            .passphrase = passphrase,
+                                            .timeout_ms = DEADLINE_MS };
     assert_int_equal(bf_transport_dial(&t, &o, &e), 0);
     return t;
 }
@@ -317,12 +326,8 @@ static void foreign_address_that_is_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_STAGE(a_life),
-        ON_STAGE(camera_without_a_key),
-        ON_STAGE(expired_trust),
-        ON_STAGE(no_port_is_free),
-        ON_STAGE(ports_are_taken_in_turn),
-        ON_STAGE(foreign_address_that_is_taken),
+        ON_STAGE(a_life),          ON_STAGE(camera_without_a_key),    ON_STAGE(expired_trust),
+        ON_STAGE(no_port_is_free), ON_STAGE(ports_are_taken_in_turn), ON_STAGE(foreign_address_that_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,8 +36,8 @@ static void no_refusal(void *user, int code)
 
 static void write_media(const struct place *p, struct bf_session_dir *d, size_t frames)
 {
-    static const struct bf_packager_events events = {ignore_part, sync_segment, no_refusal};
-    struct bf_packager_options o = {.dir = d, .frame_90k = FRAME_90K, .events = &events};
+    static const struct bf_packager_events events = { ignore_part, sync_segment, no_refusal };
+    struct bf_packager_options o = { .dir = d, .frame_90k = FRAME_90K, .events = &events };
     struct frames f = frames_make(160, 128, frames, 30);
     struct bf_packager *packager = NULL;
 
@@ -248,7 +248,7 @@ static void sessions_of_other_nodes_are_left_alone(void **state)
     crashed(p, true);
     assert_int_equal(bf_orphans_find(p->media_fd, "ingest-2", &orphans, &n), 0);
     assert_int_equal(n, 0);
-    const struct bf_orphan theirs = {TEST_CAMERA, TEST_SESSION};
+    const struct bf_orphan theirs = { TEST_CAMERA, TEST_SESSION };
     assert_int_equal(bf_orphan_close(&theirs, p->media_fd, "ingest-2", p->key, "recovered", 0, &place, &e), -EBADMSG);
     free(orphans);
 }
@@ -271,8 +271,8 @@ static void orphans_are_found_and_closed(void **state)
     assert_string_equal(orphans[0].camera, TEST_CAMERA);
     assert_string_equal(orphans[0].session_id, TEST_SESSION);
 
-    assert_int_equal(bf_orphan_close(&orphans[0], p->media_fd, TEST_NODE, p->key, "recovered", 1700000060000, &place,
-                                     &e), 0);
+    assert_int_equal(
+        bf_orphan_close(&orphans[0], p->media_fd, TEST_NODE, p->key, "recovered", 1700000060000, &place, &e), 0);
     assert_int_equal(place.segments, 4);
     free(orphans);
     assert_int_equal(bf_orphans_find(p->media_fd, TEST_NODE, &orphans, &n), 0);
@@ -289,7 +289,7 @@ static void closing_makes_no_session(void **state)
     struct bf_session_place place;
     struct bf_error e;
 
-    const struct bf_orphan gone = {TEST_CAMERA, TEST_SESSION};
+    const struct bf_orphan gone = { TEST_CAMERA, TEST_SESSION };
     assert_int_equal(bf_orphan_close(&gone, p->media_fd, TEST_NODE, p->key, "recovered", 0, &place, &e), -ENOENT);
     assert_int_not_equal(faccessat(p->media_fd, TEST_CAMERA, F_OK, 0), 0);
 }

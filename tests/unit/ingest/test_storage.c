@@ -46,7 +46,7 @@ static void on_storage(void *user, int code)
     s->recoveries += code == 0;
 }
 
-static const struct bf_packager_events events = {.part = on_part, .segment = on_segment, .storage = on_storage};
+static const struct bf_packager_events events = { .part = on_part, .segment = on_segment, .storage = on_storage };
 
 /* ---- a disk that can be filled ---- */
 
@@ -128,9 +128,9 @@ struct bench {
 
 static void begin(struct bench *b, const struct place *p, uint64_t reserve)
 {
-    struct bf_packager_options o = {.frame_90k = FRAME_90K, .events = &events, .user = &b->seen};
+    struct bf_packager_options o = { .frame_90k = FRAME_90K, .events = &events, .user = &b->seen };
 
-    *b = (struct bench){0};
+    *b = (struct bench){ 0 };
     assert_int_equal(session_open(p, false, reserve, &b->dir), 0);
     bf_shape_of(&o.shape, 200, 1000, 1000, FRAME_90K);
     o.dir = b->dir;
@@ -200,7 +200,7 @@ static void goes_on_when_there_is_room(void **state)
 /* The kernel takes a part of a part: nothing of it stays. */
 static void half_a_part_is_taken_back(void **state)
 {
-    static const size_t rooms[] = {1, 500, 4096, 8192};
+    static const size_t rooms[] = { 1, 500, 4096, 8192 };
     struct disk *d = *state;
     struct frames f = frames_make(320, 240, 90, 30);
 

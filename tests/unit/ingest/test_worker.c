@@ -41,7 +41,10 @@ static int listen_somewhere(struct bench *b, enum bf_transport_kind kind, unsign
 
     for (uint16_t port = 23000; port < 23100; port++) {
         const struct bf_transport_options o = {
-            .kind = kind, .host = "127.0.0.1", .port = port, .latency_ms = 20,
+            .kind = kind,
+            .host = "127.0.0.1",
+            .port = port,
+            .latency_ms = 20,
             .passphrase = kind == BF_TRANSPORT_SRT ? "0123456789abcdef0123456789abcdef" : NULL,
             .timeout_ms = silence_ms,
         };
@@ -57,7 +60,10 @@ static int listen_somewhere(struct bench *b, enum bf_transport_kind kind, unsign
 static void dial(struct bench *b, enum bf_transport_kind kind, uint16_t port)
 {
     const struct bf_transport_options o = {
-        .kind = kind, .host = "127.0.0.1", .port = port, .latency_ms = 20,
+        .kind = kind,
+        .host = "127.0.0.1",
+        .port = port,
+        .latency_ms = 20,
         .passphrase = kind == BF_TRANSPORT_SRT ? "0123456789abcdef0123456789abcdef" : NULL,
         .timeout_ms = DEADLINE_MS,
     };
@@ -79,13 +85,24 @@ static uint16_t begin(struct bench *b, const struct place *p, enum bf_transport_
                       unsigned silence_ms)
 {
     struct bf_worker_options o = {
-        .site = "home", .node = TEST_NODE, .camera = TEST_CAMERA, .session_id = TEST_SESSION, .record = true,
-        .part_ms = 200, .segment_ms = 1000, .window_ms = 12000, .fps = stated ? 30 : 0, .gop_ms = stated ? 1000 : 0,
-        .media_fd = p->media_fd, .key = p->key, .wake = wake, .user = b,
+        .site = "home",
+        .node = TEST_NODE,
+        .camera = TEST_CAMERA,
+        .session_id = TEST_SESSION,
+        .record = true,
+        .part_ms = 200,
+        .segment_ms = 1000,
+        .window_ms = 12000,
+        .fps = stated ? 30 : 0,
+        .gop_ms = stated ? 1000 : 0,
+        .media_fd = p->media_fd,
+        .key = p->key,
+        .wake = wake,
+        .user = b,
     };
     uint16_t port;
 
-    *b = (struct bench){.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    *b = (struct bench){ .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
     assert_int_equal(bf_worker_new(&b->worker, &o), 0);
     assert_int_equal(listen_somewhere(b, kind, silence_ms, &port), 0);
     assert_int_equal(bf_worker_start(b->worker), 0);
@@ -110,7 +127,7 @@ static void take_events(struct bench *b)
 /* Until so many parts are there, or the worker has ended. */
 static void wait_for(struct bench *b, uint64_t parts)
 {
-    struct pollfd p = {.fd = b->wake_fd, .events = POLLIN};
+    struct pollfd p = { .fd = b->wake_fd, .events = POLLIN };
     uint64_t n;
 
     for (take_events(b); !b->ended && b->counters.parts < parts; take_events(b)) {
@@ -124,8 +141,9 @@ static void wait_for(struct bench *b, uint64_t parts)
 static void send_frames(struct bench *b, const struct frames *f, size_t from, size_t to, int64_t shift)
 {
     for (size_t i = from; i < to; i++)
-        assert_int_equal(bf_ts_write(b->writer, f->units[i].data, f->units[i].size,
-                                     f->units[i].times.dts_90k + shift, f->idr[i]), 0);
+        assert_int_equal(
+            bf_ts_write(b->writer, f->units[i].data, f->units[i].size, f->units[i].times.dts_90k + shift, f->idr[i]),
+            0);
 }
 
 static const struct bf_worker_end *finish(struct bench *b)

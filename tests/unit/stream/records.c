@@ -1,6 +1,6 @@
 #include "records.h"
 
-static uint8_t hash[32] = {1, 2, 3};
+static uint8_t hash[32] = { 1, 2, 3 };
 
 void make_start(struct test_record *r)
 {
@@ -26,7 +26,7 @@ void make_init(struct test_record *r, char *file)
     r->init.codecs = "avc1.42c01f";
     r->init.width = 640;
     r->init.height = 480;
-    r->init.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
+    r->init.sha256 = (ProtobufCBinaryData){ sizeof hash, hash };
     r->record.kind_case = BELFRY__V1__RECORD__KIND_INIT;
     r->record.init = &r->init;
 }
@@ -55,8 +55,8 @@ void make_segment_end(struct test_record *r, uint64_t msn, unsigned parts)
     r->segment_end.msn = msn;
     r->segment_end.bytes = 1000ULL * parts;
     r->segment_end.duration_90k = 18000ULL * parts;
-    r->segment_end.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
-    r->segment_end.link = (ProtobufCBinaryData){sizeof hash, hash};
+    r->segment_end.sha256 = (ProtobufCBinaryData){ sizeof hash, hash };
+    r->segment_end.link = (ProtobufCBinaryData){ sizeof hash, hash };
     r->record.kind_case = BELFRY__V1__RECORD__KIND_SEGMENT_END;
     r->record.segment_end = &r->segment_end;
 }
@@ -78,7 +78,7 @@ void make_end(struct test_record *r)
     belfry__v1__session_end__init(&r->end);
     r->end.ended_at_ms = 1700000060000;
     r->end.reason = "stopped";
-    r->end.chain_head = (ProtobufCBinaryData){sizeof hash, hash};
+    r->end.chain_head = (ProtobufCBinaryData){ sizeof hash, hash };
     r->record.kind_case = BELFRY__V1__RECORD__KIND_END;
     r->record.end = &r->end;
 }

@@ -22,10 +22,10 @@ struct test_record {
 
 #define TEST_SESSION "01JD9Z5K3M8Q2W4E6R7T9Y0ABC"
 
-void make_start(struct test_record *r);                                        /* target 2 s, window 12 s */
+void make_start(struct test_record *r); /* target 2 s, window 12 s */
 void make_init(struct test_record *r, char *file);
 void make_part(struct test_record *r, uint64_t counter, uint64_t msn, uint64_t offset); /* 1000 bytes, 18000 ticks */
-void make_segment_end(struct test_record *r, uint64_t msn, unsigned parts);    /* of so many parts of make_part */
+void make_segment_end(struct test_record *r, uint64_t msn, unsigned parts); /* of so many parts of make_part */
 void make_gap(struct test_record *r, uint64_t msn, uint64_t duration_90k);
 void make_end(struct test_record *r);
 

@@ -23,8 +23,8 @@ static void start_is_the_hash_of_the_record(void **state)
 /* The formula of proto/journal.proto, spelt out byte by byte. */
 static void next_follows_the_formula(void **state)
 {
-    static const uint8_t numbers[24] = {1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 1, 0x5f, 0x90,
-                                         0, 0, 0, 0, 0, 0, 0x46, 0x50};
+    static const uint8_t numbers[24] = { 1, 2, 3,    4,    5, 6, 7, 8, 0, 0, 0,    0,
+                                         0, 1, 0x5f, 0x90, 0, 0, 0, 0, 0, 0, 0x46, 0x50 };
     uint8_t prev[32], sha256[32], leaf[57], node[65], expected[32], link[32];
 
     (void)state;
@@ -46,7 +46,7 @@ static void next_follows_the_formula(void **state)
 
 static void every_input_counts(void **state)
 {
-    uint8_t zero[32] = {0}, one[32] = {1}, links[6][32];
+    uint8_t zero[32] = { 0 }, one[32] = { 1 }, links[6][32];
 
     (void)state;
     bf_chain_next(links[0], zero, 0, 0, 0, zero);

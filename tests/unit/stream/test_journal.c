@@ -125,7 +125,7 @@ static void tail_torn_at_every_byte(void **state)
 {
     struct place *p = *state;
     uint8_t whole[4096];
-    off_t ends[6] = {0};
+    off_t ends[6] = { 0 };
     unsigned n_ends = 1;
 
     write_five(p->dirfd);
@@ -217,7 +217,7 @@ static void damage_before_whole_records_is_not_cut(void **state)
 {
     struct place *p = *state;
     struct bf_journal_writer *w = NULL;
-    struct bf_error e = {0};
+    struct bf_error e = { 0 };
     uint8_t byte;
     int why;
 
@@ -272,9 +272,9 @@ static void follows_a_growing_file(void **state)
 
 static void parse_refuses(void **state)
 {
-    static const uint8_t zero_length[16] = {0};
-    static const uint8_t too_long[16] = {0x01, 0x00, 0x01, 0x00};
-    static const uint8_t empty_record[8 + 2] = {2, 0, 0, 0};
+    static const uint8_t zero_length[16] = { 0 };
+    static const uint8_t too_long[16] = { 0x01, 0x00, 0x01, 0x00 };
+    static const uint8_t empty_record[8 + 2] = { 2, 0, 0, 0 };
     Belfry__V1__Record *record = NULL;
 
     (void)state;
@@ -290,7 +290,7 @@ static void parse_refuses(void **state)
 /* A right checksum over bytes that are not a record of ours. */
 static void parse_refuses_a_record_of_no_kind(void **state)
 {
-    static const uint8_t unknown_field[] = {3, 0, 0, 0, 0x12, 0x2c, 0xa7, 0x2c, 0xa2, 0x06, 0x00};
+    static const uint8_t unknown_field[] = { 3, 0, 0, 0, 0x12, 0x2c, 0xa7, 0x2c, 0xa2, 0x06, 0x00 };
     Belfry__V1__Record *record = NULL;
 
     (void)state;
@@ -312,7 +312,7 @@ static void failed_append_leaves_nothing(void **state)
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     for (rlim_t room = 0; room < 12; room++) {
-        tight = (struct rlimit){.rlim_cur = (rlim_t)size + room, .rlim_max = before.rlim_max};
+        tight = (struct rlimit){ .rlim_cur = (rlim_t)size + room, .rlim_max = before.rlim_max };
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
         make_part(&r, 3, 0, 3000);
         int failed = bf_journal_append(w, &r.record);

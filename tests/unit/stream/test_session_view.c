@@ -166,16 +166,16 @@ static void order_of_parts(void **state)
         uint32_t duration_90k, frames;
         bool discontinuity;
     } table[] = {
-        {"counter again", 1, 0, 2000, 1, 1, 1, false},
-        {"counter left out", 3, 0, 2000, 1, 1, 1, false},
-        {"next segment while one is open", 2, 1, 0, 1, 1, 1, false},
-        {"hole in the file", 2, 0, 2001, 1, 1, 1, false},
-        {"overlap in the file", 2, 0, 1999, 1, 1, 1, false},
-        {"empty", 2, 0, 2000, 0, 1, 1, false},
-        {"no duration", 2, 0, 2000, 1, 0, 1, false},
-        {"no frames", 2, 0, 2000, 1, 1, 0, false},
-        {"longer than a file can be", 2, 0, 2000, UINT64_MAX - 1000, 1, 1, false},
-        {"discontinuity inside a segment", 2, 0, 2000, 1, 1, 1, true},
+        { "counter again", 1, 0, 2000, 1, 1, 1, false },
+        { "counter left out", 3, 0, 2000, 1, 1, 1, false },
+        { "next segment while one is open", 2, 1, 0, 1, 1, 1, false },
+        { "hole in the file", 2, 0, 2001, 1, 1, 1, false },
+        { "overlap in the file", 2, 0, 1999, 1, 1, 1, false },
+        { "empty", 2, 0, 2000, 0, 1, 1, false },
+        { "no duration", 2, 0, 2000, 1, 0, 1, false },
+        { "no frames", 2, 0, 2000, 1, 1, 0, false },
+        { "longer than a file can be", 2, 0, 2000, UINT64_MAX - 1000, 1, 1, false },
+        { "discontinuity inside a segment", 2, 0, 2000, 1, 1, 1, true },
     };
     struct bf_session_view v;
     struct test_record r;
@@ -224,7 +224,7 @@ static void segment_end_must_sum_up(void **state)
     r.segment_end.duration_90k++;
     refuse(&v, &r);
     make_segment_end(&r, 0, 1);
-    r.segment_end.sha256 = (ProtobufCBinaryData){sizeof short_hash, short_hash};
+    r.segment_end.sha256 = (ProtobufCBinaryData){ sizeof short_hash, short_hash };
     refuse(&v, &r);
     make_segment_end(&r, 0, 1);
     r.segment_end.link.len = 0;
@@ -369,18 +369,13 @@ static void window_arithmetic(void **state)
         bool open;
         uint64_t window_start, keep_start;
     } table[] = {
-        {12000, 0, false, 0, 0},
-        {12000, 1, false, 0, 0},
-        {12000, 12, false, 0, 0},
-        {12000, 13, false, 1, 0},
-        {12000, 12, true, 0, 0}, /* the open segment covers nothing yet */
-        {12000, 13, true, 1, 0},
-        {12000, 40, false, 28, 0},
-        {12000, 41, false, 29, 1},
-        {12000, 100, true, 88, 60},
-        {1000, 5, false, 0, 0},
-        {1000, 100, false, 94, 72}, /* three target durations */
-        {6001, 100, false, 93, 71},
+        { 12000, 0, false, 0, 0 },    { 12000, 1, false, 0, 0 },
+        { 12000, 12, false, 0, 0 },   { 12000, 13, false, 1, 0 },
+        { 12000, 12, true, 0, 0 }, /* the open segment covers nothing yet */
+        { 12000, 13, true, 1, 0 },    { 12000, 40, false, 28, 0 },
+        { 12000, 41, false, 29, 1 },  { 12000, 100, true, 88, 60 },
+        { 1000, 5, false, 0, 0 },     { 1000, 100, false, 94, 72 }, /* three target durations */
+        { 6001, 100, false, 93, 71 },
     };
 
     (void)state;
