@@ -3,6 +3,14 @@ import test from "node:test";
 
 import { EventFeed } from "../../../web/events.js";
 
+/* Browsers have it, Debian 12's Node 18 has not. */
+globalThis.CustomEvent ??= class extends Event {
+    constructor(type, options) {
+        super(type, options);
+        this.detail = options?.detail ?? null;
+    }
+};
+
 /** Timers that run when the test says so. */
 class Clock {
     now = 0;
