@@ -17,15 +17,13 @@ set(BELFRY_SANITIZE "" CACHE STRING "Sanitizers, as in address,undefined or thre
 
 add_library(belfry_options INTERFACE)
 target_compile_definitions(belfry_options INTERFACE _GNU_SOURCE BELFRY_VERSION="${PROJECT_VERSION}")
+# The clang-only -Wno-gnu-statement-expression is silently ignored by gcc.
 target_compile_options(belfry_options INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
     -Wno-gnu-statement-expression
     $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
     -fno-omit-frame-pointer -fstack-protector-strong
     $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
-if(CMAKE_C_COMPILER_ID STREQUAL GNU)
-    # Unknown -Wno-… flags are silent in gcc, so the clang-only one above is harmless.
-endif()
 if(BELFRY_SANITIZE)
     add_compile_options(-fsanitize=${BELFRY_SANITIZE} -fno-sanitize-recover=all -g)
     add_link_options(-fsanitize=${BELFRY_SANITIZE})
