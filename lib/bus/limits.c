@@ -112,6 +112,8 @@ static int check_field(const struct bf_limit *l, const ProtobufCMessage *m, cons
         return check_number(l, *(const uint32_t *)value, e);
     case PROTOBUF_C_TYPE_UINT64:
         return check_number(l, *(const uint64_t *)value, e);
+    case PROTOBUF_C_TYPE_ENUM:
+        return 0; /* check_enum's */
     case PROTOBUF_C_TYPE_MESSAGE:
         return *(void *const *)value != NULL ? 0 : bf_limit_fail(e, l->field, "a value");
     default:
@@ -132,16 +134,19 @@ bool bf_limits_has(const ProtobufCMessageDescriptor *of, const char *field)
     return limit_of(of, field) != NULL;
 }
 
-/* Is the i-th value of this enum field named in the schema, and not its UNSPECIFIED? */
-static int check_enum(const ProtobufCFieldDescriptor *f, const int *values, size_t i, struct bf_error *e)
+/* Is the i-th value of this enum field named in the schema, and not its UNSPECIFIED unless that is fine here? */
+static int check_enum(const ProtobufCFieldDescriptor *f, const int *values, size_t i, bool or_empty, struct bf_error *e)
 {
+    if (values[i] == 0 && or_empty)
+        return 0;
     if (values[i] != 0 && protobuf_c_enum_descriptor_get_value(f->descriptor, values[i]) != NULL)
         return 0;
     return bf_limit_fail(e, f->name, "one of its named values");
 }
 
 /* Every nested message and enum of field f: entries of a repeated one, the chosen one of a oneof. */
-static int check_nested(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, struct bf_error *e)
+static int check_nested(const struct bf_limit *l, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+                        struct bf_error *e)
 {
     bool repeated = f->label == PROTOBUF_C_LABEL_REPEATED, oneof = (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
     const void *value = repeated ? *(void *const *)member(m, f->offset) : member(m, f->offset);
@@ -152,7 +157,7 @@ static int check_nested(const ProtobufCMessage *m, const ProtobufCFieldDescripto
         return 0;
     for (size_t i = 0; i < n && r == 0; i++) {
         if (f->type == PROTOBUF_C_TYPE_ENUM)
-            r = check_enum(f, value, i, e);
+            r = check_enum(f, value, i, l != NULL && l->or_empty, e);
         else if (((ProtobufCMessage *const *)value)[i] != NULL) {
             r = bf_limits_check(((ProtobufCMessage *const *)value)[i], e);
             if (r < 0)
@@ -174,7 +179,7 @@ int bf_limits_check(const ProtobufCMessage *m, struct bf_error *e)
         if (l != NULL)
             r = check_field(l, m, f, e);
         if (r == 0 && (f->type == PROTOBUF_C_TYPE_MESSAGE || f->type == PROTOBUF_C_TYPE_ENUM))
-            r = check_nested(m, f, e);
+            r = check_nested(l, m, f, e);
     }
     for (size_t i = 0; i < bf_n_rules && r == 0; i++)
         if (bf_rules[i].of == d)

@@ -66,8 +66,6 @@ const struct bf_limit bf_limits[] = {
     { OF(ingest_session), "session_id", ULID, 0, 0, false },
     { OF(ingest_session), "camera", ID, 0, 0, false },
     { OF(ingest_session), "latency_ms", NUMBER, 1, 8000, OR_EMPTY },
-    { OF(ingest_session), "part_ms", NUMBER, 30, 2000, false },
-    { OF(ingest_session), "segment_ms", NUMBER, 30, 10000, false },
     { OF(ingest_session), "input", TEXT, 0, 300, false },
     { OF(ingest_session), "input_source", HOST, 0, 255, OR_EMPTY },
     { OF(ingest_state), "header", PRESENT, 0, 0, false },
@@ -102,8 +100,10 @@ const struct bf_limit bf_limits[] = {
     { OF(stream_status), "camera", ID, 0, 0, false },
     { OF(stream_status), "session_id", ULID, 0, 0, OR_EMPTY },
     { OF(stream_status), "hls_path", TEXT, 0, 256, false },
+    { OF(stream_status), "profile", CHOICE, 0, 0, OR_EMPTY },
     { OF(gateway_command), "header", PRESENT, 0, 0, false },
     { OF(start_stream), "camera", ID, 0, 0, false },
+    { OF(start_stream), "profile", CHOICE, 0, 0, OR_EMPTY },
     { OF(stop_stream), "camera", ID, 0, 0, false },
     { OF(get_status), "camera", ID, 0, 0, OR_EMPTY },
     { OF(gateway_reply), "header", PRESENT, 0, 0, false },
@@ -157,8 +157,6 @@ static int check_ingest_session(const ProtobufCMessage *m, struct bf_error *e)
 
     if ((s->latency_ms != 0) != srt)
         return bf_limit_fail(e, "latency_ms", srt ? "1 to 8000" : "0 for UDP");
-    if (s->segment_ms < s->part_ms)
-        return bf_limit_fail(e, "segment_ms", "part_ms to 10000");
     if (*s->input == '\0')
         return 0;
     if (srt || !is_udp_address(s->input))

@@ -22,6 +22,7 @@ enum bf_limit_kind {
     NUMBER, /* min..max */
     EVEN,   /* the same, and even */
     COUNT,  /* repeated: min..max entries */
+    CHOICE, /* an enum that may be UNSPECIFIED where a row says OR_EMPTY; no other may */
     PRESENT /* a message that must be there */
 };
 

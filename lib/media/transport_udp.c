@@ -59,10 +59,11 @@ static void note_dropped(struct udp *u, struct msghdr *m)
     }
 }
 
+/* The socket's own timeout is a slice: waiting for so long costs no call beside the one that receives. */
 static int udp_recv(struct bf_transport *t, uint8_t *room, size_t size, int wait_ms)
 {
     struct udp *u = (struct udp *)t;
-    int r = wait_for(u, POLLIN, wait_ms);
+    int r = wait_ms < BF_TRANSPORT_SLICE_MS ? wait_for(u, POLLIN, wait_ms) : 0;
     if (r < 0)
         return r;
 
@@ -75,7 +76,7 @@ static int udp_recv(struct bf_transport *t, uint8_t *room, size_t size, int wait
                         .msg_iovlen = 1,
                         .msg_control = control,
                         .msg_controllen = sizeof(control) };
-    ssize_t n = recvmsg(u->fd, &m, MSG_DONTWAIT);
+    ssize_t n = recvmsg(u->fd, &m, 0);
     if (n < 0)
         return errno == EINTR || errno == ECONNREFUSED ? -EAGAIN : -errno;
 
@@ -136,7 +137,7 @@ static void note_port(struct udp *u)
 int bf_udp_dial(struct bf_transport **ret, const struct bf_transport_options *o, struct bf_error *e)
 {
     struct bf_address to;
-    struct udp *u;
+    struct udp *u = NULL;
     int r = bf_address_resolve(&to, o->host, o->port, e);
     if (r < 0)
         return r;
@@ -171,6 +172,12 @@ static int udp_bind(struct udp *u, const struct bf_transport_options *o, const s
                     struct bf_error *e)
 {
     int room = SOCKET_BUFFER_BYTES, on = 1;
+    struct timeval slice = { .tv_usec = BF_TRANSPORT_SLICE_MS * 1000 };
+    if (setsockopt(u->fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice)) < 0) {
+        int code = -errno;
+        return bf_fail(e, code, "UDP receiver on %s port %u: setting its timeout: %s", o->host, o->port,
+                       strerror(-code));
+    }
     setsockopt(u->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
     setsockopt(u->fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
     if (bind(u->fd, (const struct sockaddr *)&local->storage, local->size) < 0) {
@@ -184,7 +191,7 @@ static int udp_bind(struct udp *u, const struct bf_transport_options *o, const s
 int bf_udp_listen(struct bf_transport **ret, const struct bf_transport_options *o, struct bf_error *e)
 {
     struct bf_address local;
-    struct udp *u;
+    struct udp *u = NULL;
     int r = bf_address_resolve(&local, o->host, o->port, e);
     if (r < 0)
         return r;

@@ -19,19 +19,20 @@ struct bf_camera_config {
     char *file;   /* source file, and only there: path of the video, absolute once loaded */
     char *sensor; /* source libcamera: index ("0") or id; default "0" */
 
-    /* What a session gets when its start does not say, 640, 480, 30, 2000, 1000 by default, and the limits of what a
-     * start may ask for, 1920, 1080, 60, 10000. Where only one of a pair is given, the other follows if it must. */
+    /* What a session gets when its start does not say, 640, 480, 30, 2000 by default, gop_ms a segment of the profile
+     * (and never more), and the limits of what a start may ask for, 1920, 1080, 60, 10000. Where only one of a pair is
+     * given, the other follows if it must. */
     uint32_t width, height, fps, bitrate_kbps, gop_ms;
     uint32_t max_width, max_height, max_fps, max_bitrate_kbps;
 
-    char *encoder;                /* "auto" (default), "h264_v4l2m2m", "libx264" */
-    char *overlay;                /* "none" (default), "barcode"; the test pattern always has both */
-    char *transport;              /* "srt" (default), "udp" */
-    uint32_t latency_ms;          /* SRT latency, 20..8000, default 60 */
-    char *input;                  /* "udp://address:port": sent by something that is not ours; no camera service */
-    char *input_source;           /* with input, and then needed: the address it is sent from */
-    uint32_t part_ms, segment_ms; /* 50..2000, default 200, at most segment_ms; 500..10000, default 1000 */
-    bool record;                  /* default of a start that does not say */
+    char *encoder;       /* "auto" (default), "h264_v4l2m2m", "libx264" */
+    char *overlay;       /* "none" (default), "barcode"; the test pattern always has both */
+    char *transport;     /* "srt" (default), "udp" */
+    uint32_t latency_ms; /* SRT latency, 20..8000, default 60 */
+    char *input;         /* "udp://address:port": sent by something that is not ours; no camera service */
+    char *input_source;  /* with input, and then needed: the address it is sent from */
+    char *profile;       /* "realtime", "balanced" (default), "economy": stream/profile.h */
+    bool record;         /* default of a start that does not say */
 };
 
 struct bf_config {
@@ -78,6 +79,7 @@ struct bf_config {
         uint32_t stop_timeout_ms;  /* default 10000 */
         uint32_t lease_ms;         /* default 10000 */
         char *web;                 /* directory of the player; default: as installed */
+        bool media_only;           /* serves what others bring up, orders nothing: no broker, no keys; default false */
     } gateway;
     struct {
         char *node;              /* default janitor-1 */

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "service/config_values.h"
+#include "stream/profile.h"
 
 /* What the checks of one configuration share. */
 struct check {
@@ -79,13 +80,16 @@ static int check_source(struct check *c, size_t i)
 static int check_timing(struct check *c, size_t i)
 {
     const struct bf_camera_config *cam = &c->config->cameras[i];
+    uint32_t segment_ms = bf_profile_named(cam->profile)->segment_ms;
 
-    if (cam->part_ms > cam->segment_ms)
-        return REFUSE(c, camera_path(c, i, "part_ms"), "expected at most segment_ms, %u", cam->segment_ms);
+    if (cam->gop_ms > segment_ms)
+        return REFUSE(c, camera_path(c, i, "gop_ms"), "expected at most a segment of profile %s, %u", cam->profile,
+                      segment_ms);
     /* RFC 8216, section 6.2.2: a live playlist lists at least three target durations. */
-    if (c->config->ingest.window_ms < 3 * cam->segment_ms)
-        return REFUSE(c, "ingest.window_ms", "expected at least three times cameras[%zu].segment_ms, %u", i,
-                      3 * cam->segment_ms);
+    if (c->config->ingest.window_ms < 3 * segment_ms)
+        return REFUSE(c, "ingest.window_ms",
+                      "expected at least three segments of profile %s, which cameras[%zu] has: %u", cam->profile, i,
+                      3 * segment_ms);
     return 0;
 }
 
@@ -189,6 +193,8 @@ static void reconcile(const struct bf_origins *o, size_t i, const char *key, uin
 
 static int complete_camera(struct bf_camera_config *cam, size_t i, const struct bf_origins *o)
 {
+    if (cam->gop_ms == 0)
+        cam->gop_ms = bf_profile_named(cam->profile)->segment_ms;
     reconcile(o, i, "width", &cam->width, "max_width", &cam->max_width);
     reconcile(o, i, "height", &cam->height, "max_height", &cam->max_height);
     reconcile(o, i, "fps", &cam->fps, "max_fps", &cam->max_fps);

@@ -140,22 +140,6 @@ void bf_field_release(const struct bf_field *f, void *base)
     }
 }
 
-/* "a|b|c" as "a, b or c". */
-static void spell_words(const char *words, char *buf, size_t size)
-{
-    size_t n = 0;
-
-    for (const char *word = words;;) {
-        size_t length = strcspn(word, "|");
-        bool last = word[length] == '\0', before_last = !last && strchr(word + length + 1, '|') == NULL;
-        int w = snprintf(buf + n, size - n, "%.*s%s", (int)length, word, last ? "" : before_last ? " or " : ", ");
-        n += (size_t)w < size - n ? (size_t)w : size - n - 1;
-        if (last)
-            return;
-        word += length + 1;
-    }
-}
-
 const char *bf_field_accepted(const struct bf_field *f, char *buf, size_t size)
 {
     if (f->type == BF_FIELD_NUMBER)
@@ -163,7 +147,7 @@ const char *bf_field_accepted(const struct bf_field *f, char *buf, size_t size)
     else if (f->type == BF_FIELD_SWITCH)
         snprintf(buf, size, "true or false");
     else if (f->words != NULL)
-        spell_words(f->words, buf, size);
+        bf_value_spell_words(f->words, buf, size);
     else
         snprintf(buf, size, "%s", f->accepted);
     return buf;

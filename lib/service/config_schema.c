@@ -189,6 +189,19 @@ static const struct bf_section *find_rows(const char *path, const struct bf_fiel
     return s;
 }
 
+/* Keys that people look for which another one answers. */
+static const char *who_sets(const char *key)
+{
+    static const struct {
+        const char *key, *by;
+    } rows[] = { { "part_ms", "profile" }, { "segment_ms", "profile" } };
+
+    for (size_t i = 0; i < BF_COUNT_OF(rows); i++)
+        if (strcmp(rows[i].key, key) == 0)
+            return rows[i].by;
+    return NULL;
+}
+
 static int refuse_key(const struct bf_origins *o, struct bf_error *e, const char *path, const char *key)
 {
     const struct bf_field *unused;
@@ -199,6 +212,11 @@ static int refuse_key(const struct bf_origins *o, struct bf_error *e, const char
 
     if (path[0] != '\0') {
         const struct bf_section *s = find_rows(path, &unused);
+        const char *by = who_sets(key);
+        const struct bf_field *other = s != NULL && by != NULL ? bf_field_find(s, by) : NULL;
+        if (other != NULL)
+            return bf_config_refuse(o, e, whole, "unknown key: %s sets it, expected %s: %s", by, by,
+                                    bf_field_accepted(other, expected, sizeof expected));
         return bf_config_refuse(o, e, whole, "unknown key: expected one of %s",
                                 s != NULL ? bf_section_keys(s, expected, sizeof expected) : "none");
     }

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "service/config_values.h"
+#include "stream/profile.h"
 
 #define AT(member) .offset = offsetof(struct bf_config, member), .size = sizeof(((struct bf_config *)NULL)->member)
 #define OF_CAMERA(member)                                                                                              \
@@ -53,7 +54,7 @@ static const struct bf_field one_camera[] = {
     { "height", NUMBER, OF_CAMERA(height), .initial = "480", FROM_TO(64, 4096) },
     { "fps", NUMBER, OF_CAMERA(fps), .initial = "30", FROM_TO(1, 120) },
     { "bitrate_kbps", NUMBER, OF_CAMERA(bitrate_kbps), .initial = "2000", FROM_TO(64, 50000) },
-    { "gop_ms", NUMBER, OF_CAMERA(gop_ms), .initial = "1000", FROM_TO(100, 10000) },
+    { "gop_ms", NUMBER, OF_CAMERA(gop_ms), FROM_TO(100, 10000) }, /* 0, not given: as long as the profile's segment */
     { "max_width", NUMBER, OF_CAMERA(max_width), .initial = "1920", FROM_TO(64, 4096) },
     { "max_height", NUMBER, OF_CAMERA(max_height), .initial = "1080", FROM_TO(64, 4096) },
     { "max_fps", NUMBER, OF_CAMERA(max_fps), .initial = "60", FROM_TO(1, 120) },
@@ -65,8 +66,7 @@ static const struct bf_field one_camera[] = {
     { "input", TEXT, OF_CAMERA(input), .valid = bf_value_udp_url,
       .accepted = "udp://address:port, as in udp://0.0.0.0:5004" },
     { "input_source", TEXT, OF_CAMERA(input_source), AN_ADDRESS },
-    { "part_ms", NUMBER, OF_CAMERA(part_ms), .initial = "200", FROM_TO(50, 2000) },
-    { "segment_ms", NUMBER, OF_CAMERA(segment_ms), .initial = "1000", FROM_TO(500, 10000) },
+    { "profile", TEXT, OF_CAMERA(profile), .initial = "balanced", .words = BF_PROFILE_NAMES },
     { "record", SWITCH, OF_CAMERA(record), .initial = "false" },
 };
 
@@ -99,6 +99,7 @@ static const struct bf_field gateway[] = {
     { "stop_timeout_ms", NUMBER, AT(gateway.stop_timeout_ms), .initial = "10000", FROM_TO(500, 120000) },
     { "lease_ms", NUMBER, AT(gateway.lease_ms), .initial = "10000", FROM_TO(1000, 600000) },
     { "web", TEXT, AT(gateway.web), .initial = BELFRY_WEB_DIR, A_PATH },
+    { "media_only", SWITCH, AT(gateway.media_only), .initial = "false" },
 };
 
 static const struct bf_field janitor[] = {

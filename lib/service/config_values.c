@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/id.h"
@@ -164,4 +165,19 @@ bool bf_value_word(const char *s, const char *words)
             break;
     }
     return false;
+}
+
+void bf_value_spell_words(const char *words, char *buf, size_t size)
+{
+    size_t n = 0;
+
+    for (const char *word = words;;) {
+        size_t length = strcspn(word, "|");
+        bool last = word[length] == '\0', before_last = !last && strchr(word + length + 1, '|') == NULL;
+        int w = snprintf(buf + n, size - n, "%.*s%s", (int)length, word, last ? "" : before_last ? " or " : ", ");
+        n += (size_t)w < size - n ? (size_t)w : size - n - 1;
+        if (last)
+            return;
+        word += length + 1;
+    }
 }

@@ -19,6 +19,7 @@ bool bf_value_loopback(const char *s); /* 127.0.0.0/8, ::1 or localhost */
 
 /* Decimal digits only: no sign, no blanks, no hexadecimal, no leading zero. -EINVAL outside least..most. */
 int bf_value_number(uint64_t *ret, const char *s, uint64_t least, uint64_t most);
-bool bf_value_word(const char *s, const char *words); /* is it one of "one|another"? */
+bool bf_value_word(const char *s, const char *words);                 /* is it one of "one|another"? */
+void bf_value_spell_words(const char *words, char *buf, size_t size); /* "a|b|c" as "a, b or c" */
 
 #endif

@@ -6,9 +6,11 @@
 
 #include "stream/chain.h"
 #include "stream/layout.h"
+#include "stream/profile.h"
 
 #define TICKS_PER_MS 90
 #define KEEP_SLACK_MS 10000
+#define TARGET_DURATION_MAX_S 3600
 
 void bf_session_view_init(struct bf_session_view *v)
 {
@@ -82,7 +84,14 @@ static int apply_start(struct bf_session_view *v, const Belfry__V1__Record *reco
 
     if (v->started || !bf_id_valid(s->camera) || !bf_ulid_valid(s->session_id) || !bf_id_valid(s->ingest))
         return -EBADMSG;
-    if (s->part_target_us == 0 || s->target_duration_s == 0 || s->window_ms == 0)
+    if (s->part_target_us == 0 || s->window_ms == 0)
+        return -EBADMSG;
+    if (s->target_duration_s == 0 || s->target_duration_s > TARGET_DURATION_MAX_S)
+        return -EBADMSG;
+    /* A journal whose writer knew no profiles reads as balanced. */
+    Belfry__V1__Profile profile =
+        s->profile == BELFRY__V1__PROFILE__PROFILE_UNSPECIFIED ? BELFRY__V1__PROFILE__PROFILE_BALANCED : s->profile;
+    if (bf_profile_of(profile) == NULL)
         return -EBADMSG;
     int failed = link_of_start(v->chain_head, record);
     if (failed != 0)
@@ -97,6 +106,8 @@ static int apply_start(struct bf_session_view *v, const Belfry__V1__Record *reco
     v->part_target_us = s->part_target_us;
     v->target_duration_s = s->target_duration_s;
     v->window_ms = s->window_ms;
+    v->profile = profile;
+    v->segment_us = s->segment_us == 0 ? s->target_duration_s * 1000000 : s->segment_us;
     return 0;
 }
 
@@ -185,6 +196,7 @@ static int apply_part(struct bf_session_view *v, const Belfry__V1__Record *recor
         .duration_90k = p->duration_90k,
         .frames = p->frames,
         .independent = p->independent,
+        .written_us = p->written_us,
     };
     v->next_counter++;
     segment->n_parts++;
@@ -210,6 +222,11 @@ static int apply_segment_end(struct bf_session_view *v, const Belfry__V1__Record
     return 0;
 }
 
+static uint64_t captured_until(const struct bf_segment_view *s)
+{
+    return s == NULL || s->capture_us == 0 ? 0 : s->capture_us + s->duration_90k * 100 / 9;
+}
+
 static int apply_gap(struct bf_session_view *v, const Belfry__V1__Record *record)
 {
     const Belfry__V1__Gap *g = record->gap;
@@ -220,6 +237,7 @@ static int apply_gap(struct bf_session_view *v, const Belfry__V1__Record *record
         .msn = g->msn,
         .first_part = v->n_parts,
         .duration_90k = g->duration_90k,
+        .capture_us = captured_until(last_segment(v)),
         .init_index = v->n_inits == 0 ? 0 : (unsigned)(v->n_inits - 1),
         .complete = true,
         .gap = true,
@@ -322,10 +340,15 @@ uint64_t bf_session_view_window_start(const struct bf_session_view *v)
     return start_of_last(v, window_90k(v));
 }
 
-uint64_t bf_session_view_keep_start(const struct bf_session_view *v)
+uint64_t bf_session_view_keep_90k(const struct bf_session_view *v)
 {
     uint64_t target_90k = TICKS_PER_MS * 1000 * (uint64_t)v->target_duration_s;
     uint64_t longest_90k = window_90k(v) + 2 * target_90k; /* first segment may overshoot, and one is open */
 
-    return start_of_last(v, window_90k(v) + longest_90k + target_90k + TICKS_PER_MS * KEEP_SLACK_MS);
+    return window_90k(v) + longest_90k + target_90k + TICKS_PER_MS * KEEP_SLACK_MS;
+}
+
+uint64_t bf_session_view_keep_start(const struct bf_session_view *v)
+{
+    return start_of_last(v, bf_session_view_keep_90k(v));
 }

@@ -13,6 +13,7 @@
 
 struct bf_part_view {
     uint64_t counter, msn, offset, length, capture_us, decode_time_90k;
+    uint64_t written_us; /* by ingest's clock; 0: not known */
     uint32_t duration_90k, frames;
     bool independent;
 };
@@ -21,8 +22,8 @@ struct bf_segment_view {
     uint64_t msn;
     size_t first_part, n_parts;   /* index into parts */
     uint64_t bytes, duration_90k; /* so far; final when complete */
-    uint64_t capture_us;          /* of its first part */
-    unsigned init_index;          /* into inits */
+    uint64_t capture_us; /* of its first part; of a gap the end of what is before it, 0 at the very beginning */
+    unsigned init_index; /* into inits */
     bool complete, discontinuity, gap;
     uint8_t sha256[32], link[32]; /* when complete and not a gap */
 };
@@ -40,7 +41,8 @@ struct bf_session_view {
     char ingest[BF_ID_SIZE];
     uint64_t started_at_ms, ended_at_ms;
     bool record;
-    uint32_t part_target_us, target_duration_s, window_ms;
+    Belfry__V1__Profile profile;
+    uint32_t part_target_us, target_duration_s, segment_us, window_ms;
     char end_reason[49];
     uint8_t chain_head[32];          /* link of the newest complete segment; before the first that of SessionStart */
     uint64_t next_msn, next_counter; /* of the next segment (after an open one) and the next part */
@@ -73,5 +75,7 @@ uint64_t bf_session_view_window_start(const struct bf_session_view *v);
 /* First msn that must stay on disk: window start less what a client may still ask for (rfc8216bis 6.2.2: a segment's
  * duration plus the longest playlist that listed it), plus ten seconds. */
 uint64_t bf_session_view_keep_start(const struct bf_session_view *v);
+/* The rule behind it: a segment stays while less than this is complete after it, in 90 kHz ticks. */
+uint64_t bf_session_view_keep_90k(const struct bf_session_view *v);
 
 #endif

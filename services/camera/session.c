@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "stream/profile.h"
 
 enum { GOP_MS_MAX = 10000 }; /* proto/session.proto */
 
@@ -112,7 +113,5 @@ void bf_camera_session_wipe(struct bf_camera_session *s)
 
 uint32_t bf_camera_session_gop_frames(const struct bf_camera_session *s)
 {
-    uint64_t frames = (uint64_t)s->gop_ms * s->fps / 1000;
-
-    return frames > 0 ? (uint32_t)frames : 1;
+    return bf_gop_frames(s->gop_ms, s->fps);
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
+#include "gateway/want.h"
 
 #define MARGIN_MS 2000
 
@@ -43,7 +44,7 @@ static struct bf_call *ask(struct bf_request *r, enum bf_call_kind kind, uint64_
         return NULL;
     }
     snprintf(call->camera, sizeof call->camera, "%s", camera->id);
-    call->want.record = camera->record;
+    call->want = bf_want_of(camera);
     if (bf_calls_ask(r->app->calls, call, timeout_ms + MARGIN_MS) < 0) {
         *ret_status = respond_error(r, 503, "The gateway is busy");
         bf_call_unref(call);

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
+#include "service/config_values.h"
 
 #define DEPTH_MAX 4 /* our bodies are flat; the parser recurses, and threads have small stacks */
 
@@ -95,6 +96,17 @@ static int take_text(const struct bf_body_field *f, const json_t *value, struct 
     return 0;
 }
 
+static int take_word(const struct bf_body_field *f, const json_t *value, struct bf_body_error *e)
+{
+    const char *word = json_string_value(value);
+
+    bf_value_spell_words(f->words, e->accepted, sizeof e->accepted);
+    if (word == NULL || strlen(word) >= BF_BODY_WORD_SIZE || !bf_value_word(word, f->words))
+        return refuse(e, "%s is none of its words", f->name);
+    memcpy(f->value, word, strlen(word) + 1);
+    return 0;
+}
+
 static int take_field(const char *name, const json_t *value, const struct bf_body_field *fields, size_t n,
                       struct bf_body_error *e)
 {
@@ -102,6 +114,7 @@ static int take_field(const char *name, const json_t *value, const struct bf_bod
         [BF_BODY_BOOL] = take_bool,
         [BF_BODY_NUMBER] = take_number,
         [BF_BODY_TEXT] = take_text,
+        [BF_BODY_WORD] = take_word,
     };
 
     snprintf(e->field, sizeof e->field, "%.63s", name);

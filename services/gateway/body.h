@@ -8,15 +8,17 @@
 
 #define BF_BODY_MAX 16384
 
-enum bf_body_type { BF_BODY_BOOL, BF_BODY_NUMBER, BF_BODY_TEXT };
+enum bf_body_type { BF_BODY_BOOL, BF_BODY_NUMBER, BF_BODY_TEXT, BF_BODY_WORD };
+#define BF_BODY_WORD_SIZE 32
 
 struct bf_body_field {
     const char *name;
     enum bf_body_type type;
-    void *value;       /* bool, uint32_t, or char[size] */
+    void *value;       /* bool, uint32_t, char[size], or of a word char[BF_BODY_WORD_SIZE] */
     bool *given;       /* set when the field is there; may be NULL */
     uint32_t min, max; /* of a number; max bytes of a text */
     bool even;         /* numbers: even ones only */
+    const char *words; /* of a word: "one|another" */
 };
 
 struct bf_body_error {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "gateway/want.h"
 
 #include "camera.pb-c.h"
 #include "ingest.pb-c.h"
@@ -20,7 +21,7 @@ static Belfry__V1__Lease lease_of(const struct bf_gateway *g, const struct bf_no
     return lease;
 }
 
-static Belfry__V1__VideoParams video_of(const struct bf_want *w)
+static Belfry__V1__VideoParams video_of(const struct bf_want *w, const struct bf_camera_config *c)
 {
     Belfry__V1__VideoParams video = BELFRY__V1__VIDEO_PARAMS__INIT;
 
@@ -28,7 +29,7 @@ static Belfry__V1__VideoParams video_of(const struct bf_want *w)
     video.height = w->height;
     video.fps = w->fps;
     video.bitrate_kbps = w->bitrate_kbps;
-    video.gop_ms = w->gop_ms;
+    video.gop_ms = bf_want_gop_ms(w, c);
     return video;
 }
 
@@ -55,7 +56,7 @@ static void send_camera(struct bf_gateway *g, const struct bf_node *node)
     Belfry__V1__CameraSession session = BELFRY__V1__CAMERA_SESSION__INIT;
     Belfry__V1__Endpoint endpoint = BELFRY__V1__ENDPOINT__INIT;
     Belfry__V1__Lease lease = lease_of(g, node);
-    Belfry__V1__VideoParams video = video_of(&s->want);
+    Belfry__V1__VideoParams video;
 
     m.lease = &lease;
     if (s->camera_ordered) {
@@ -65,6 +66,7 @@ static void send_camera(struct bf_gateway *g, const struct bf_node *node)
         endpoint.latency_ms = s->endpoint.latency_ms;
         endpoint.sealed_media_key.data = (uint8_t *)s->endpoint.sealed_key;
         endpoint.sealed_media_key.len = s->endpoint.sealed_key_size;
+        video = video_of(&s->want, bf_config_camera(g->config, node->id));
         session.session_id = (char *)s->session;
         session.video = &video;
         session.endpoint = &endpoint;
@@ -79,15 +81,14 @@ static void fill_ingest_session(Belfry__V1__IngestSession *ret, Belfry__V1__Vide
     bool udp = c->input != NULL || strcmp(c->transport, "udp") == 0;
 
     belfry__v1__ingest_session__init(ret);
-    *video = video_of(&s->want);
+    *video = video_of(&s->want, c);
     ret->session_id = (char *)s->session;
     ret->camera = (char *)s->camera;
     ret->record = s->want.record;
     ret->video = video;
     ret->transport = udp ? BELFRY__V1__TRANSPORT__TRANSPORT_UDP : BELFRY__V1__TRANSPORT__TRANSPORT_SRT;
     ret->latency_ms = udp ? 0 : c->latency_ms;
-    ret->part_ms = c->part_ms;
-    ret->segment_ms = c->segment_ms;
+    ret->profile = s->want.profile;
     if (c->input != NULL) {
         ret->input = c->input;
         ret->input_source = c->input_source == NULL ? (char *)"" : c->input_source;

@@ -9,6 +9,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "gateway/want.h"
+#include "stream/profile.h"
 
 #define VERSION 1
 #define FILE_MAX (1 << 20)
@@ -16,10 +18,11 @@
 
 static json_t *intent_json(const struct bf_intent *i)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "camera", i->camera, "session", i->session,
-                     "ingest", i->ingest, "stopping", (int)i->stopping, "record", (int)i->want.record, "width",
-                     (int)i->want.width, "height", (int)i->want.height, "fps", (int)i->want.fps, "bitrate_kbps",
-                     (int)i->want.bitrate_kbps, "gop_ms", (int)i->want.gop_ms);
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:s*, s:i, s:i, s:i, s:i, s:i}", "camera", i->camera, "session",
+                     i->session, "ingest", i->ingest, "stopping", (int)i->stopping, "record", (int)i->want.record,
+                     "profile", bf_want_profile_name(&i->want), "width", (int)i->want.width, "height",
+                     (int)i->want.height, "fps", (int)i->want.fps, "bitrate_kbps", (int)i->want.bitrate_kbps, "gop_ms",
+                     (int)i->want.gop_ms);
 }
 
 int bf_intents_store(int state_dirfd, const struct bf_intent *list, size_t n)
@@ -39,18 +42,20 @@ int bf_intents_store(int state_dirfd, const struct bf_intent *list, size_t n)
 
 static bool parse_intent(struct bf_intent *ret, json_t *json)
 {
-    const char *camera, *session, *ingest;
+    const char *camera, *session, *ingest, *profile = "balanced"; /* of files that do not say */
     int stopping, record, width, height, fps, bitrate, gop;
 
-    if (json_unpack(json, "{s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "camera", &camera, "session", &session,
-                    "ingest", &ingest, "stopping", &stopping, "record", &record, "width", &width, "height", &height,
-                    "fps", &fps, "bitrate_kbps", &bitrate, "gop_ms", &gop) != 0)
+    if (json_unpack(json, "{s:s, s:s, s:s, s:b, s:b, s?s, s:i, s:i, s:i, s:i, s:i}", "camera", &camera, "session",
+                    &session, "ingest", &ingest, "stopping", &stopping, "record", &record, "profile", &profile, "width",
+                    &width, "height", &height, "fps", &fps, "bitrate_kbps", &bitrate, "gop_ms", &gop) != 0)
         return false;
-    if (!bf_id_valid(camera) || !bf_ulid_valid(session) || !bf_id_valid(ingest) || width < 0 || height < 0 || fps < 0 ||
-        bitrate < 0 || gop < 0)
+    const struct bf_profile *known = bf_profile_named(profile);
+    if (known == NULL || !bf_id_valid(camera) || !bf_ulid_valid(session) || !bf_id_valid(ingest) || width < 0 ||
+        height < 0 || fps < 0 || bitrate < 0 || gop < 0)
         return false;
     *ret = (struct bf_intent){
         .want = { .record = record != 0,
+                  .profile = known->id,
                   .width = (uint32_t)width,
                   .height = (uint32_t)height,
                   .fps = (uint32_t)fps,

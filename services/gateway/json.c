@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "gateway/want.h"
 
 static json_t *time_or_null(uint64_t unix_ms)
 {
@@ -50,10 +51,12 @@ static json_t *stream_urls(const struct bf_stream *s)
     char base[80];
 
     snprintf(base, sizeof base, "/live/%s/", s->camera);
-    if (s->session[0] != '\0')
+    json_object_set_new(urls, "hls", json_null());
+    json_object_set_new(urls, "dash", json_null());
+    if (s->session[0] != '\0') {
         set_url(urls, "hls", base, s->session, "media.m3u8");
-    else
-        json_object_set_new(urls, "hls", json_null());
+        set_url(urls, "dash", base, s->session, "manifest.mpd");
+    }
     set_url(urls, "index", "/live/", s->camera, "index.m3u8");
     return urls;
 }
@@ -69,6 +72,7 @@ static json_t *stream_error(const struct bf_stream *s)
 json_t *bf_json_stream(const struct bf_orch *o, const struct bf_stream *s)
 {
     bool there = s->session[0] != '\0';
+    const char *profile = bf_want_profile_name(&s->want);
     char detail[600];
     json_t *out = json_object();
 
@@ -76,6 +80,7 @@ json_t *bf_json_stream(const struct bf_orch *o, const struct bf_stream *s)
     json_object_set_new(out, "session", there ? json_string(s->session) : json_null());
     json_object_set_new(out, "state", json_string(bf_stream_phase_name(s->phase)));
     json_object_set_new(out, "detail", json_string(bf_orch_detail(o, s, detail, sizeof detail)));
+    json_object_set_new(out, "profile", there && profile != NULL ? json_string(profile) : json_null());
     json_object_set_new(out, "record", json_boolean(there && s->want.record));
     json_object_set_new(out, "started_at", there ? time_or_null(bf_ulid_time_ms(s->session)) : json_null());
     json_object_set_new(out, "ready_ms",
@@ -119,6 +124,7 @@ json_t *bf_json_camera(const struct bf_orch *o, const struct bf_camera_config *c
                                                            : c->source));
     json_object_set_new(out, "encoder", f->encoder[0] == '\0' ? json_null() : json_string(f->encoder));
     json_object_set_new(out, "video", video(c, f));
+    json_object_set_new(out, "profile", json_string(c->profile));
     json_object_set_new(out, "stream", bf_json_stream(o, bf_orch_stream_of(o, c->id)));
     if (!with_counters)
         return out;

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/want.h"
 
 static Belfry__V1__StreamPhase phase_of(enum bf_stream_phase p)
 {
@@ -42,6 +43,8 @@ static void describe(struct status *ret, const struct bf_orch *o, const struct b
     ret->message.session_id = (char *)s->session;
     ret->message.camera_online =
         s->has_node ? node != NULL && node->online : bf_orch_nodes_online(o, BF_ROLE_INGEST) > 0;
+    if (s->session[0] != '\0')
+        ret->message.profile = s->want.profile;
     ret->path[0] = '\0';
     if (s->phase == BF_STREAM_LIVE)
         snprintf(ret->path, sizeof ret->path, "/live/%s/%s/media.m3u8", s->camera, s->session);
@@ -129,32 +132,53 @@ static bool within(uint32_t value, uint32_t min, uint32_t max)
 
 static bool video_fits(const struct bf_camera_config *c, const Belfry__V1__VideoParams *v)
 {
-    return v == NULL || (within(v->width, 64, c->max_width) && within(v->height, 64, c->max_height) &&
-                         within(v->fps, 1, c->max_fps) && within(v->bitrate_kbps, 64, c->max_bitrate_kbps));
+    return within(v->width, 64, c->max_width) && within(v->height, 64, c->max_height) &&
+           within(v->fps, 1, c->max_fps) && within(v->bitrate_kbps, 64, c->max_bitrate_kbps);
+}
+
+/* NULL: *ret is what the command asks for. Else the code of what is wrong with it, and *ret_detail the sentence. */
+static const char *read_want(struct bf_want *ret, const struct bf_camera_config *c, const Belfry__V1__StartStream *s,
+                             const char **ret_detail)
+{
+    struct bf_want want = bf_want_of(c);
+
+    want.record = s->record;
+    if (s->profile != BELFRY__V1__PROFILE__PROFILE_UNSPECIFIED)
+        want.profile = s->profile;
+    *ret = want;
+    if (s->video == NULL)
+        return NULL;
+
+    *ret_detail = "A value of video is beyond the camera's configured limits.";
+    if (!video_fits(c, s->video))
+        return "bad_video";
+    *ret_detail = "The GOP is longer than a segment of the profile, which begins with an IDR.";
+    if (s->video->gop_ms > bf_want_gop_max_ms(&want))
+        return "bad_gop";
+    ret->width = s->video->width;
+    ret->height = s->video->height;
+    ret->fps = s->video->fps;
+    ret->bitrate_kbps = s->video->bitrate_kbps;
+    ret->gop_ms = s->video->gop_ms;
+    return NULL;
 }
 
 static void on_start(struct bf_gateway *g, const struct bf_asker *asker, const Belfry__V1__StartStream *s)
 {
     const struct bf_camera_config *c = bf_config_camera(g->config, s->camera);
     const char *forbidden = bf_gateway_start_forbidden(g);
-    struct bf_want want = { .record = s->record };
     char session[BF_ULID_SIZE];
+    struct bf_want want;
 
     if (c == NULL) {
         reply(g, asker, s->camera, "no_such_camera", "No camera of that id is configured at this gateway.");
         return;
     }
-    if (forbidden != NULL || !video_fits(c, s->video)) {
-        reply(g, asker, s->camera, forbidden != NULL ? "start_forbidden" : "bad_video",
-              forbidden != NULL ? forbidden : "A value of video is beyond the camera's configured limits.");
+    const char *detail = forbidden;
+    const char *code = forbidden != NULL ? "start_forbidden" : read_want(&want, c, s, &detail);
+    if (code != NULL) {
+        reply(g, asker, s->camera, code, detail);
         return;
-    }
-    if (s->video != NULL) {
-        want.width = s->video->width;
-        want.height = s->video->height;
-        want.fps = s->video->fps;
-        want.bitrate_kbps = s->video->bitrate_kbps;
-        want.gop_ms = s->video->gop_ms;
     }
     uint64_t ticket = bf_gateway_add_pending(g, NULL, asker, false);
     if (ticket == 0)

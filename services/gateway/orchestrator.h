@@ -54,9 +54,10 @@ enum bf_outcome {
     BF_OUTCOME_STORAGE /* the intent could not be stored */
 };
 
-/* What a start asks for; zero = the camera's default. */
+/* What a start asks for; zero = the camera's default, but for record and profile: want.h fills those in. */
 struct bf_want {
     bool record;
+    Belfry__V1__Profile profile;
     uint32_t width, height, fps, bitrate_kbps, gop_ms;
 };
 
@@ -198,6 +199,11 @@ void bf_orch_media_ended(struct bf_orch *o, const char *camera, const char *sess
 void bf_orch_bus(struct bf_orch *o, bool connected, uint64_t now_ms);
 void bf_orch_persisted(struct bf_orch *o, bool stored, uint64_t now_ms);
 void bf_orch_tick(struct bf_orch *o, uint64_t now_ms); /* at least every 250 ms */
+
+/* For a gateway that orders nothing and asks nobody: what can be watched on `camera` as the media directory shows it;
+ * session "" for nothing. The only input there is then; it makes BF_ORCH_CHANGED and no other action. */
+void bf_orch_mirror(struct bf_orch *o, const char *camera, const char *session, const char *ingest,
+                    const struct bf_want *want);
 
 /* --- what is so now --- */
 

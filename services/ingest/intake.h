@@ -25,10 +25,10 @@ struct bf_intake;
 int bf_intake_new(struct bf_intake **ret);
 void bf_intake_free(struct bf_intake *k);
 
-/* Copies one access unit. 1: *ret_frame_90k and *ret_gop_ms (0: not known) say what was found, take the units out with
+/* Copies one access unit. 1: *ret_frame_90k and *ret_gop_90k (0: not known) say what was found, take the units out with
  * bf_intake_each. 0: not yet. -ENOMEM. What comes before the first IDR is dropped. */
 int bf_intake_add(struct bf_intake *k, const struct bf_access_unit *au, bool idr, uint32_t *ret_frame_90k,
-                  uint32_t *ret_gop_ms);
+                  uint32_t *ret_gop_90k);
 /* The source broke off: what was kept is dropped. */
 void bf_intake_reset(struct bf_intake *k);
 /* Calls fn for each kept unit in order until it fails; returns that. */

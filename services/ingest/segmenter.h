@@ -2,9 +2,10 @@
  *
  * A part is closed right after the frame behind which another would cross its length by more than half a frame, so no
  * frame is held back; or before a frame that came too late to fit. The duration of a part's last sample is the nominal
- * one, moved so that every part of a steady stream lies within 85 % and 100 % of PART-TARGET (rfc8216bis 4.4.4.9).
- * An IDR begins a new segment once the segment is long enough (half a frame less counts), and otherwise a new part, if
- * the part before it is then no shorter than 85 %. A segment that would outgrow what EXT-X-TARGETDURATION allows is cut
+ * one, moved so that every part of a steady stream lies within 85 % and 100 % of PART-TARGET (rfc8216bis 4.4.4.9), and
+ * that the durations of all parts together follow the clock: what one part says too much the next ones say less.
+ * An IDR begins a new segment once the segment is long enough (shape.h), and otherwise a new part, if the part before it
+ * is then no shorter than 85 %. A segment that would outgrow what EXT-X-TARGETDURATION allows is cut
  * without an IDR; the next IDR then begins a new one. */
 #ifndef BELFRY_INGEST_SEGMENTER_H
 #define BELFRY_INGEST_SEGMENTER_H
@@ -21,6 +22,7 @@ struct bf_segmenter {
     int64_t segment_start_90k;
     uint64_t segment_90k; /* sum of its closed parts */
     int64_t part_start_90k;
+    int64_t told_90k; /* where the open part begins by what the parts before it say they last */
     int64_t last_90k; /* decode time of the newest frame */
 };
 

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <sodium.h>
+
+#include "base/clock.h"
 #include "base/file.h"
 #include "stream/chain.h"
 #include "stream/layout.h"
@@ -16,6 +19,7 @@ void bf_session_dir_free(struct bf_session_dir *d)
     if (d == NULL)
         return;
     bf_journal_writer_free(d->journal);
+    bf_sha256_free(d->hash);
     if (d->segment_fd >= 0)
         close(d->segment_fd);
     if (d->fd >= 0)
@@ -107,7 +111,7 @@ static int begin_segment(struct bf_session_dir *d)
         return fd;
     d->segment_fd = fd;
     d->segment_bytes = d->segment_90k = 0;
-    crypto_hash_sha256_init(&d->hash);
+    bf_sha256_begin(d->hash);
     return 0;
 }
 
@@ -138,6 +142,7 @@ static int journal_part(struct bf_session_dir *d, size_t size, const struct bf_p
     p.decode_time_90k = (uint64_t)part->decode_time_90k;
     p.frames = part->frames;
     p.discontinuity = part->discontinuity;
+    p.written_us = bf_unix_us();
     return append(d, BELFRY__V1__RECORD__KIND_PART, &p);
 }
 
@@ -154,7 +159,7 @@ int bf_session_dir_part(struct bf_session_dir *d, const void *data, size_t size,
     if (r != 0)
         return take_back(d, r);
 
-    crypto_hash_sha256_update(&d->hash, data, size);
+    bf_sha256_add(d->hash, data, size);
     if (!d->place.segment_open)
         d->segment_start_90k = (uint64_t)part->decode_time_90k;
     d->place.segment_open = true;
@@ -198,12 +203,13 @@ static struct bf_sync what_to_sync(struct bf_session_dir *d)
 int bf_session_dir_end_segment(struct bf_session_dir *d, struct bf_sync *ret_sync)
 {
     Belfry__V1__SegmentEnd end = BELFRY__V1__SEGMENT_END__INIT;
-    crypto_hash_sha256_state hash = d->hash;
     uint8_t sha256[32], link[32], signature[BF_SIGNATURE_SIZE], keyid[BF_KEYID_SIZE];
 
     if (!d->place.segment_open)
         return -EINVAL;
-    crypto_hash_sha256_final(&hash, sha256);
+    int r = bf_sha256_value(d->hash, sha256);
+    if (r != 0)
+        return r;
     bf_chain_next(link, d->place.chain_head, d->next_msn, d->segment_start_90k, d->segment_90k, sha256);
     end.msn = d->next_msn;
     end.bytes = d->segment_bytes;
@@ -211,7 +217,7 @@ int bf_session_dir_end_segment(struct bf_session_dir *d, struct bf_sync *ret_syn
     end.decode_time_90k = d->segment_start_90k;
     end.sha256 = (ProtobufCBinaryData){ sizeof sha256, sha256 };
     end.link = (ProtobufCBinaryData){ sizeof link, link };
-    int r = sign(d, &end, signature, keyid);
+    r = sign(d, &end, signature, keyid);
     if (r == 0)
         r = append(d, BELFRY__V1__RECORD__KIND_SEGMENT_END, &end);
     if (r != 0)

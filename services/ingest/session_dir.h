@@ -34,9 +34,10 @@ BF_DEFINE_CLEANUP(struct bf_session_dir, bf_session_dir_free)
 /* Where it stands; constant part first. */
 struct bf_session_place {
     bool resumed;
-    uint32_t part_target_us, target_duration_s; /* as in its SessionStart */
-    uint64_t next_90k;                          /* end of the newest part, decode time */
-    uint64_t parts, bytes, segments;            /* of all its life; segments that have ended, gaps not counted */
+    Belfry__V1__Profile profile; /* this and the next three as in its SessionStart */
+    uint32_t part_target_us, target_duration_s, segment_us;
+    uint64_t next_90k;               /* end of the newest part, decode time */
+    uint64_t parts, bytes, segments; /* of all its life; segments that have ended, gaps not counted */
     bool segment_open, ended;
     uint8_t chain_head[32];
 };

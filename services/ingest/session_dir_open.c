@@ -38,6 +38,8 @@ static int begin(struct bf_session_dir *d, const Belfry__V1__SessionStart *start
     d->record = start->record;
     d->place.part_target_us = start->part_target_us;
     d->place.target_duration_s = start->target_duration_s;
+    d->place.profile = start->profile;
+    d->place.segment_us = start->segment_us;
     int r = bf_journal_append(d->journal, &record);
     return r == 0 ? 0 : bf_fail(e, r, "beginning the journal: %s", strerror(-r));
 }
@@ -54,6 +56,8 @@ static int take_over(struct bf_session_dir *d, const struct bf_session_view *v)
     d->place.ended = v->ended;
     d->place.part_target_us = v->part_target_us;
     d->place.target_duration_s = v->target_duration_s;
+    d->place.profile = v->profile;
+    d->place.segment_us = v->segment_us;
     d->place.parts = v->next_counter;
     memcpy(d->place.chain_head, v->chain_head, sizeof d->place.chain_head);
     for (size_t i = 0; i < v->n_segments; i++) {
@@ -69,7 +73,7 @@ static int take_over(struct bf_session_dir *d, const struct bf_session_view *v)
     d->segment_90k = open->duration_90k;
     d->segment_start_90k = v->parts[open->first_part].decode_time_90k;
     d->place.segment_open = true;
-    return bf_tail_open_segment(d->fd, open, &d->segment_fd, &d->hash);
+    return bf_tail_open_segment(d->fd, open, &d->segment_fd, d->hash);
 }
 
 static int go_on(struct bf_session_dir *d, const struct bf_session_view *v, const Belfry__V1__SessionStart *start,
@@ -99,10 +103,14 @@ int bf_session_dir_open(struct bf_session_dir **ret, const struct bf_session_dir
     d->key = o->key;
     d->reserve_bytes = o->reserve_bytes;
     d->segment_fd = -1;
+    d->fd = -1;
+    int r = bf_sha256_new(&d->hash);
+    if (r != 0)
+        return bf_fail(e, r, "making the stream directory: out of memory");
     d->fd = open_directory(o, e);
     if (d->fd < 0)
         return d->fd;
-    int r = bf_journal_writer_open(&d->journal, d->fd, e);
+    r = bf_journal_writer_open(&d->journal, d->fd, e);
     if (r == 0)
         r = bf_tail_repair(d->fd, d->journal, &v, e);
     if (r != 0)

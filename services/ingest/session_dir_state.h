@@ -2,10 +2,9 @@
 #ifndef BELFRY_INGEST_SESSION_DIR_STATE_H
 #define BELFRY_INGEST_SESSION_DIR_STATE_H
 
-#include <sodium.h>
-
 #include "ingest/session_dir.h"
 #include "stream/journal.h"
+#include "stream/sha256.h"
 
 struct bf_session_dir {
     int fd;
@@ -19,7 +18,7 @@ struct bf_session_dir {
 
     int segment_fd; /* -1: no segment is open */
     uint64_t segment_bytes, segment_90k, segment_start_90k;
-    crypto_hash_sha256_state hash; /* of its bytes so far */
+    struct bf_sha256 *hash; /* of its bytes so far */
 };
 
 #endif

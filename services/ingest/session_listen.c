@@ -18,8 +18,7 @@ static int make_worker(struct bf_session *s, const Belfry__V1__IngestSession *wa
         .camera = s->camera,
         .session_id = s->id,
         .record = wanted->record,
-        .part_ms = wanted->part_ms,
-        .segment_ms = wanted->segment_ms,
+        .profile = bf_profile_of(wanted->profile),
         .window_ms = config->ingest.window_ms,
         .lease_epoch = lease_epoch,
         .media_fd = s->host->media_fd,
@@ -30,8 +29,10 @@ static int make_worker(struct bf_session *s, const Belfry__V1__IngestSession *wa
     };
 
     if (!foreign) {
+        uint32_t gop_ms = video != NULL && video->gop_ms != 0 ? video->gop_ms : camera != NULL ? camera->gop_ms : 0;
+
         options.fps = video != NULL && video->fps != 0 ? video->fps : camera != NULL ? camera->fps : 0;
-        options.gop_ms = video != NULL && video->gop_ms != 0 ? video->gop_ms : camera != NULL ? camera->gop_ms : 0;
+        options.gop_frames = bf_gop_frames(gop_ms, options.fps);
     }
     return bf_worker_new(&s->worker, &options);
 }

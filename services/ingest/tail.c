@@ -80,20 +80,20 @@ static uint64_t size_of(int fd)
     return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
-static int hash_file(int fd, uint64_t size, crypto_hash_sha256_state *ret)
+static int hash_file(int fd, uint64_t size, struct bf_sha256 *hash)
 {
     _cleanup_(bf_freep) uint8_t *chunk = malloc(65536);
 
     if (chunk == NULL)
         return -ENOMEM;
-    crypto_hash_sha256_init(ret);
+    bf_sha256_begin(hash);
     for (uint64_t at = 0; at < size;) {
         size_t n = size - at < 65536 ? (size_t)(size - at) : 65536;
         int failed = bf_pread_all(fd, chunk, n, (off_t)at);
 
         if (failed != 0)
             return failed;
-        crypto_hash_sha256_update(ret, chunk, n);
+        bf_sha256_add(hash, chunk, n);
         at += n;
     }
     return 0;
@@ -102,16 +102,15 @@ static int hash_file(int fd, uint64_t size, crypto_hash_sha256_state *ret)
 /* A segment that is not there at all counts as whole where the session does not record: the janitor trims those. */
 static bool segment_whole(int dirfd, const struct bf_session_view *v, const struct bf_segment_view *s)
 {
-    crypto_hash_sha256_state hash;
+    _cleanup_(bf_sha256_freep) struct bf_sha256 *hash = NULL;
     uint8_t sha256[32];
     _cleanup_(bf_closep) int fd = open_segment_file(dirfd, s->msn, O_RDONLY);
 
     if (fd == -ENOENT && !v->record)
         return true;
-    if (size_of(fd) != s->bytes || hash_file(fd, s->bytes, &hash) != 0)
+    if (size_of(fd) != s->bytes || bf_sha256_new(&hash) != 0 || hash_file(fd, s->bytes, hash) != 0)
         return false;
-    crypto_hash_sha256_final(&hash, sha256);
-    return memcmp(sha256, s->sha256, sizeof sha256) == 0;
+    return bf_sha256_value(hash, sha256) == 0 && memcmp(sha256, s->sha256, sizeof sha256) == 0;
 }
 
 static const struct bf_segment_view *newest_complete(const struct bf_session_view *v)
@@ -167,8 +166,7 @@ int bf_tail_repair(int dirfd, struct bf_journal_writer *w, struct bf_session_vie
     return failed;
 }
 
-int bf_tail_open_segment(int dirfd, const struct bf_segment_view *segment, int *ret_fd,
-                         crypto_hash_sha256_state *ret_hash)
+int bf_tail_open_segment(int dirfd, const struct bf_segment_view *segment, int *ret_fd, struct bf_sha256 *hash)
 {
     _cleanup_(bf_closep) int fd = open_segment_file(dirfd, segment->msn, O_RDWR);
 
@@ -176,7 +174,7 @@ int bf_tail_open_segment(int dirfd, const struct bf_segment_view *segment, int *
         return fd;
     if (ftruncate(fd, (off_t)segment->bytes) != 0 || lseek(fd, (off_t)segment->bytes, SEEK_SET) < 0)
         return -errno;
-    int failed = hash_file(fd, segment->bytes, ret_hash);
+    int failed = hash_file(fd, segment->bytes, hash);
     if (failed != 0)
         return failed;
 

@@ -10,15 +10,17 @@
 #include "bus/keys.h"
 #include "ingest/packager.h"
 #include "media/transport.h"
+#include "stream/profile.h"
 
 struct bf_worker;
 
 struct bf_worker_options {
     const char *site, *node, *camera, *session_id; /* copied */
     bool record;
-    uint32_t part_ms, segment_ms, window_ms, lease_epoch;
-    uint32_t fps, gop_ms; /* of what will be sent; either 0: the first GOP is kept until both are measured */
-    int media_fd;         /* borrowed */
+    const struct bf_profile *profile;
+    uint32_t window_ms, lease_epoch;
+    uint32_t fps, gop_frames; /* of what will be sent; either 0: the first GOP is kept until both are measured */
+    int media_fd;             /* borrowed */
     uint64_t reserve_bytes;
     const struct bf_key *key; /* signs the segments; borrowed */
     void (*wake)(void *user); /* from the worker's thread: poll soon */

@@ -102,6 +102,8 @@ static int open_directory(struct bf_worker *w, const struct bf_shape *shape)
     start.record = w->options.record;
     start.part_target_us = shape->part_target_us;
     start.target_duration_s = shape->target_duration_s;
+    start.profile = w->options.profile->id;
+    start.segment_us = shape->segment_us;
     start.window_ms = window_ms(w, shape);
     start.lease_epoch = w->options.lease_epoch;
     const struct bf_session_dir_options options = {
@@ -116,17 +118,28 @@ static int open_directory(struct bf_worker *w, const struct bf_shape *shape)
     return r == 0 ? 0 : fail_storage(w, r, &e);
 }
 
-static int begin_session(struct bf_worker *w, uint32_t frame_90k, uint32_t gop_ms)
+static void shape_of(struct bf_shape *ret, const struct bf_profile *profile, uint32_t gop_90k, uint32_t frame_90k)
+{
+    uint32_t fps = (90000 + frame_90k / 2) / frame_90k;
+
+    bf_shape_of(ret, bf_profile_part_ms(profile, fps > 0 ? fps : 1), profile->segment_ms, gop_90k, frame_90k);
+}
+
+/* Of a session that goes on the journal knows how it was begun. */
+static int begin_session(struct bf_worker *w, uint32_t frame_90k, uint32_t gop_90k)
 {
     struct bf_packager_options options = { .frame_90k = frame_90k, .events = &packager_events, .user = w };
 
-    bf_shape_of(&options.shape, w->options.part_ms, w->options.segment_ms, gop_ms, frame_90k);
+    shape_of(&options.shape, w->options.profile, gop_90k, frame_90k);
     int r = open_directory(w, &options.shape);
     if (r != 0)
         return r;
 
     const struct bf_session_place *place = bf_session_dir_place(w->dir);
-    bf_shape_keep(&options.shape, place->part_target_us, place->target_duration_s);
+    if (place->resumed) {
+        shape_of(&options.shape, bf_profile_of(place->profile), gop_90k, frame_90k);
+        bf_shape_keep(&options.shape, place->part_target_us, place->target_duration_s, place->segment_us);
+    }
     options.dir = w->dir;
     return bf_packager_new(&w->packager, &options);
 }
@@ -140,7 +153,7 @@ static int repeat(void *user, const struct bf_access_unit *au)
 
 static int take_in(struct bf_worker *w, const struct bf_access_unit *au)
 {
-    uint32_t frame_90k, gop_ms;
+    uint32_t frame_90k, gop_90k;
     struct bf_sps sps;
     struct bf_au scanned;
 
@@ -149,13 +162,13 @@ static int take_in(struct bf_worker *w, const struct bf_access_unit *au)
     bf_au_scan(au->data, au->size, &scanned);
     if (scanned.sps.size > 0 && bf_sps_parse(scanned.sps.data, scanned.sps.size, &sps) == 0)
         w->stated_frame_90k = bf_sps_frame_90k(&sps);
-    int r = bf_intake_add(w->intake, au, scanned.idr, &frame_90k, &gop_ms);
+    int r = bf_intake_add(w->intake, au, scanned.idr, &frame_90k, &gop_90k);
     if (r != 1)
         return r;
 
     if (frame_90k == 0)
         frame_90k = w->stated_frame_90k != 0 ? w->stated_frame_90k : 3000;
-    r = begin_session(w, frame_90k, gop_ms);
+    r = begin_session(w, frame_90k, gop_90k);
     if (r == 0)
         r = bf_intake_each(w->intake, repeat, w->packager);
     bf_intake_free(BF_TAKE(w->intake));
@@ -215,9 +228,10 @@ static int begin(struct bf_worker *w)
 
     if (r != 0)
         return r;
-    if (w->options.fps == 0 || w->options.gop_ms == 0)
+    if (w->options.fps == 0 || w->options.gop_frames == 0)
         return bf_intake_new(&w->intake);
-    return begin_session(w, 90000 / w->options.fps, w->options.gop_ms);
+    uint32_t frame_90k = (90000 + w->options.fps / 2) / w->options.fps;
+    return begin_session(w, frame_90k, w->options.gop_frames * frame_90k);
 }
 
 static int close_session(struct bf_worker *w)

@@ -1,6 +1,7 @@
 /* belfryctl start, stop, status: their command lines. */
 #include "base/cleanup.h"
 #include "belfryctl/stream_request.h"
+#include "stream/profile.h"
 
 static int parse_and_run(struct ctl_stream_request *r, struct ctl *ctl, const struct ctl_usage *usage, int argc,
                          char **argv)
@@ -8,6 +9,10 @@ static int parse_and_run(struct ctl_stream_request *r, struct ctl *ctl, const st
     int word = ctl_parse(ctl, usage, argc, argv);
     if (word < 0)
         return ctl_parse_exit(word);
+    if (r->profile != NULL && bf_profile_named(r->profile) == NULL) {
+        ctl_complain("--profile %s: expected realtime, balanced or economy", r->profile);
+        return CTL_USAGE;
+    }
     r->camera = word < argc ? argv[word] : NULL;
     if (r->camera != NULL && ctl_check_id("camera", r->camera) < 0)
         return CTL_USAGE;
@@ -26,7 +31,8 @@ int ctl_cmd_start(struct ctl *ctl, int argc, char **argv)
         { "height", CTL_NUMBER, &r.height, "N", "pixels", 64, 4096 },
         { "fps", CTL_NUMBER, &r.fps, "N", "frames a second", 1, 120 },
         { "bitrate-kbps", CTL_NUMBER, &r.bitrate_kbps, "N", "1000 bits a second", 64, 50000 },
-        { "gop-ms", CTL_NUMBER, &r.gop_ms, "N", "distance of independent frames", 100, 10000 },
+        { "gop-ms", CTL_NUMBER, &r.gop_ms, "N", "distance of independent frames; at most a segment", 100, 10000 },
+        { "profile", CTL_STRING, &r.profile, "WORD", "realtime, balanced or economy", 0, 0 },
         { "gateway", CTL_ID, &r.gateway, "ID", "the gateway to ask (default: the first that is online)", 0, 0 },
         { "node", CTL_ID, &r.operator_node, "ID", "the operator to speak as (default: the first that is free)", 0, 0 },
         { "timeout", CTL_DURATION, &r.timeout_ms, "TIME", "how long to wait (default 20s)", 100, 3600000 },
@@ -71,7 +77,7 @@ int ctl_cmd_status(struct ctl *ctl, int argc, char **argv)
     };
     const struct ctl_usage usage = {
         "status [CAMERA] [OPTION]...",
-        "Prints camera, phase, online or offline, session and path of each stream.\n\n"
+        "Prints camera, phase, online or offline, session, profile and path of each stream.\n\n"
         "Exit status: 0 live (of one camera) or answered (of all), 3 not live, 1 refused, 69 no broker or gateway,\n"
         "75 not in time, 78 site or keys.\n",
         options,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "belfryctl/json.h"
 #include "belfryctl/operator.h"
+#include "stream/profile.h"
 
 #include "gateway.pb-c.h"
 
@@ -69,19 +70,25 @@ static void on_deadline(uv_timer_t *timer)
     finish(r, r->asked[0] == '\0' ? CTL_UNAVAILABLE : CTL_TIMEOUT);
 }
 
+static const char *profile_word(const Belfry__V1__StreamStatus *s)
+{
+    const struct bf_profile *p = bf_profile_of(s->profile);
+    return p != NULL ? p->name : "-";
+}
+
 static void print_url(const struct request *r, const struct ctl_site *site, const Belfry__V1__StreamStatus *s)
 {
     const char *listen = site->config->gateway.listen;
     bool any = strncmp(listen, "0.0.0.0:", 8) == 0;
-    printf("%s is live, session %s\nplayer http://%s%s/\nhls    http://%s%s%s\n", r->asked_for->camera, s->session_id,
-           any ? "127.0.0.1" : "", any ? listen + 7 : listen, any ? "127.0.0.1" : "", any ? listen + 7 : listen,
-           s->hls_path);
+    printf("%s is live, session %s, profile %s\nplayer http://%s%s/\nhls    http://%s%s%s\n", r->asked_for->camera,
+           s->session_id, profile_word(s), any ? "127.0.0.1" : "", any ? listen + 7 : listen, any ? "127.0.0.1" : "",
+           any ? listen + 7 : listen, s->hls_path);
 }
 
 static void print_status(const Belfry__V1__StreamStatus *s)
 {
-    printf("%-20s %-9s %-8s %-26s %s", s->camera, phase_word(s->phase), s->camera_online ? "online" : "offline",
-           *s->session_id != '\0' ? s->session_id : "-", s->hls_path);
+    printf("%-20s %-9s %-8s %-26s %-9s %s", s->camera, phase_word(s->phase), s->camera_online ? "online" : "offline",
+           *s->session_id != '\0' ? s->session_id : "-", profile_word(s), s->hls_path);
     if (s->error != NULL)
         printf("%s: %s", s->error->code, s->error->detail);
     putchar('\n');
@@ -170,6 +177,8 @@ static void send_command(struct request *r, const char *gateway, const uint8_t *
     start.camera = stop.camera = status.camera = (char *)(r->asked_for->camera != NULL ? r->asked_for->camera : "");
     start.record = r->asked_for->record;
     start.video = &video;
+    if (r->asked_for->profile != NULL)
+        start.profile = bf_profile_named(r->asked_for->profile)->id;
 
     Belfry__V1__GatewayCommand command = BELFRY__V1__GATEWAY_COMMAND__INIT;
     if (r->asked_for->action == CTL_STREAM_START) {

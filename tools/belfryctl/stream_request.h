@@ -16,6 +16,7 @@ struct ctl_stream_request {
     const char *operator_node; /* NULL: the first that is free */
     uint64_t timeout_ms;
     bool json, record;
+    const char *profile;                               /* one of BF_PROFILE_NAMES; NULL: as configured */
     uint64_t width, height, fps, bitrate_kbps, gop_ms; /* 0: as configured */
 };
 

@@ -281,8 +281,7 @@ static ProtobufCMessage *ingest_desired(void)
     session.video = video();
     session.transport = BELFRY__V1__TRANSPORT__TRANSPORT_SRT;
     session.latency_ms = 60;
-    session.part_ms = 200;
-    session.segment_ms = 1000;
+    session.profile = BELFRY__V1__PROFILE__PROFILE_BALANCED;
     m.lease = lease();
     m.n_sessions = 1;
     m.sessions = sessions;
@@ -354,6 +353,7 @@ static Belfry__V1__StreamStatus *stream_status(void)
     s.session_id = (char *)FX_ULID;
     s.camera_online = 1;
     s.hls_path = (char *)"/live/cam-1/index.m3u8";
+    s.profile = BELFRY__V1__PROFILE__PROFILE_REALTIME;
     return &s;
 }
 
@@ -378,6 +378,7 @@ static ProtobufCMessage *gateway_command(void)
     start.camera = (char *)"cam-1";
     start.record = 1;
     start.video = video();
+    start.profile = BELFRY__V1__PROFILE__PROFILE_REALTIME;
     m.action_case = BELFRY__V1__GATEWAY_COMMAND__ACTION_START;
     m.start = &start;
     return &m.base;

@@ -223,11 +223,9 @@ static void test_desired_messages(void **state)
     ID(false, Belfry__V1__IngestSession * all[65]; for (unsigned i = 0; i < 65; i++) all[i] = S; M->n_sessions = 65;
        M->sessions = all);
     ID(false, S->camera = (char *)"");
-    ID(false, S->part_ms = 29);
-    ID(false, S->part_ms = 2001);
-    ID(false, S->segment_ms = 199); /* less than a part */
-    ID(true, S->segment_ms = 200);
-    ID(false, S->segment_ms = 10001);
+    ID(false, S->profile = BELFRY__V1__PROFILE__PROFILE_UNSPECIFIED);
+    ID(true, S->profile = BELFRY__V1__PROFILE__PROFILE_ECONOMY);
+    ID(false, S->profile = (Belfry__V1__Profile)4);
     ID(false, S->latency_ms = 0);
     ID(false, S->input = (char *)"udp://0.0.0.0:5000"); /* with SRT */
 #define UDP                                                                                                            \
@@ -276,9 +274,13 @@ static void test_the_rest(void **state)
     GS(false, M->streams[0]->camera = (char *)"*");
     GS(false, M->streams[0]->hls_path = (char *)"a\tb");
     GS(false, M->streams[0]->phase = 0);
+    GS(true, M->streams[0]->profile = BELFRY__V1__PROFILE__PROFILE_UNSPECIFIED);
+    GS(false, M->streams[0]->profile = (Belfry__V1__Profile)4);
     GC(false, M->action_case = 0);
     GC(false, M->start->camera = (char *)"");
     GC(false, M->start->video->fps = 1000);
+    GC(true, M->start->profile = BELFRY__V1__PROFILE__PROFILE_UNSPECIFIED);
+    GC(false, M->start->profile = (Belfry__V1__Profile)-1);
     EV(false, M->kind = 0);
     EV(false, M->failure = NULL); /* of an alarm */
     EV(true, M->kind = BELFRY__V1__EVENT_KIND__EVENT_KIND_SESSION_CLOSED; M->failure = NULL);

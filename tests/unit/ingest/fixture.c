@@ -90,8 +90,10 @@ int session_open(const struct place *p, bool record, uint64_t reserve_bytes, str
     start.ingest = TEST_NODE;
     start.started_at_ms = 1700000000000;
     start.record = record;
-    start.part_target_us = 233334;
+    start.part_target_us = 216217;
     start.target_duration_s = 2;
+    start.profile = BELFRY__V1__PROFILE__PROFILE_BALANCED;
+    start.segment_us = 1000000;
     start.window_ms = 12000;
     const struct bf_session_dir_options o = {
         .media_fd = p->media_fd, .start = &start, .key = p->key, .reserve_bytes = reserve_bytes

@@ -25,18 +25,47 @@ static int count(void *user, const struct bf_access_unit *au)
     return 0;
 }
 
+/* A sender that counts in milliseconds, and the same with a frame missing. */
+static void rounded_timestamps_give_the_true_rate(void **state)
+{
+    static const struct {
+        unsigned missing;
+        uint32_t frame;
+    } table[] = { { 99, 3000 }, { 5, 2970 } };
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
+        struct bf_intake *k = NULL;
+        uint32_t frame = 0, gop = 0;
+        int r = 0;
+
+        assert_int_equal(bf_intake_new(&k), 0);
+        for (unsigned n = 0; n <= 15 && r == 0; n++)
+            if (n != table[i].missing)
+                r = add(k, n * 1000 / 30 * 90, n % 15 == 0, 16, &frame, &gop);
+        assert_int_equal(r, 1);
+        assert_int_equal(gop, 45000);
+        assert_int_equal(frame, table[i].frame);
+        bf_intake_free(k);
+    }
+}
+
 static void finds_frame_and_gop(void **state)
 {
     static const struct {
         int64_t first;
         uint32_t frame;
         unsigned gop_frames, kept;
-        uint32_t gop_ms;
-    } table[] = {
-        { 0, 3000, 30, 31, 1000 }, { 12345, 3600, 25, 26, 1000 }, { (INT64_C(1) << 33) - 9000, 3000, 30, 31, 1000 },
-        { 0, 3003, 60, 61, 2002 }, { 0, 3600, 250, 64, 0 }, /* longer than is waited: 2.5 s, then it counts as not known */
-        { 0, 90000, 1, 2, 1000 },
-    };
+        uint32_t gop_90k;
+    } table
+        [] = {
+            { 0, 3000, 30, 31, 90000 },
+            { 12345, 3600, 25, 26, 90000 },
+            { (INT64_C(1) << 33) - 9000, 3000, 30, 31, 90000 },
+            { 0, 3003, 60, 61, 180180 },
+            { 0, 3600, 250, 64, 0 }, /* longer than is waited: 2.5 s, then it counts as not known */
+            { 0, 90000, 1, 2, 90000 },
+        };
 
     (void)state;
     for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
@@ -53,7 +82,7 @@ static void finds_frame_and_gop(void **state)
         while (r == 0 && ++n < 1000);
         assert_int_equal(r, 1);
         assert_int_equal(frame, table[i].frame);
-        assert_int_equal(gop, table[i].gop_ms);
+        assert_int_equal(gop, table[i].gop_90k);
         assert_int_equal(bf_intake_each(k, count, &kept), 0);
         assert_int_equal(kept, table[i].kept);
         bf_intake_free(k);
@@ -91,7 +120,7 @@ static void begins_again_after_a_break(void **state)
     assert_int_equal(add(k, 6000, false, 16, &frame, &gop), 0);
     assert_int_equal(add(k, 900000, true, 16, &frame, &gop), 0);
     assert_int_equal(add(k, 945000, true, 16, &frame, &gop), 1);
-    assert_int_equal(gop, 500);
+    assert_int_equal(gop, 45000);
     assert_int_equal(bf_intake_each(k, count, &kept), 0);
     assert_int_equal(kept, 2);
     bf_intake_free(k);
@@ -101,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_frame_and_gop),
+        cmocka_unit_test(rounded_timestamps_give_the_true_rate),
         cmocka_unit_test(gives_up_without_timestamps),
         cmocka_unit_test(begins_again_after_a_break),
     };

@@ -48,7 +48,7 @@ static void begin(struct bench *b, const struct place *p)
 
     *b = (struct bench){ 0 };
     assert_int_equal(session_open(p, false, 0, &b->dir), 0);
-    bf_shape_of(&o.shape, 200, 1000, 1000, FRAME_90K);
+    bf_shape_of(&o.shape, 200, 1000, 90000, FRAME_90K);
     o.dir = b->dir;
     assert_int_equal(bf_packager_new(&b->packager, &o), 0);
 }

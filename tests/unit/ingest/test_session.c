@@ -125,8 +125,7 @@ static Belfry__V1__IngestSession wanted_session(void)
     w.camera = TEST_CAMERA;
     w.transport = BELFRY__V1__TRANSPORT__TRANSPORT_SRT;
     w.latency_ms = 20;
-    w.part_ms = 200;
-    w.segment_ms = 1000;
+    w.profile = BELFRY__V1__PROFILE__PROFILE_BALANCED;
     w.record = true;
     return w;
 }

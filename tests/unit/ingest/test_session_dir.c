@@ -42,7 +42,7 @@ static void write_media(const struct place *p, struct bf_session_dir *d, size_t 
     struct bf_packager *packager = NULL;
 
     (void)p;
-    bf_shape_of(&o.shape, 200, 1000, 1000, FRAME_90K);
+    bf_shape_of(&o.shape, 200, 1000, 90000, FRAME_90K);
     assert_int_equal(bf_packager_new(&packager, &o), 0);
     for (size_t i = 0; i < frames; i++)
         assert_int_equal(bf_packager_add(packager, &f.units[i]), 0);

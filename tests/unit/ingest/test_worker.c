@@ -81,8 +81,8 @@ static void hang_up(struct bench *b)
     b->sender = NULL;
 }
 
-static uint16_t begin(struct bench *b, const struct place *p, enum bf_transport_kind kind, bool stated,
-                      unsigned silence_ms)
+static uint16_t begin_as(struct bench *b, const struct place *p, enum bf_transport_kind kind, const char *profile,
+                         bool stated, unsigned silence_ms)
 {
     struct bf_worker_options o = {
         .site = "home",
@@ -90,11 +90,10 @@ static uint16_t begin(struct bench *b, const struct place *p, enum bf_transport_
         .camera = TEST_CAMERA,
         .session_id = TEST_SESSION,
         .record = true,
-        .part_ms = 200,
-        .segment_ms = 1000,
+        .profile = bf_profile_named(profile),
         .window_ms = 12000,
         .fps = stated ? 30 : 0,
-        .gop_ms = stated ? 1000 : 0,
+        .gop_frames = stated ? 30 : 0,
         .media_fd = p->media_fd,
         .key = p->key,
         .wake = wake,
@@ -108,6 +107,12 @@ static uint16_t begin(struct bench *b, const struct place *p, enum bf_transport_
     assert_int_equal(bf_worker_start(b->worker), 0);
     dial(b, kind, port);
     return port;
+}
+
+static uint16_t begin(struct bench *b, const struct place *p, enum bf_transport_kind kind, bool stated,
+                      unsigned silence_ms)
+{
+    return begin_as(b, p, kind, "balanced", stated, silence_ms);
 }
 
 static void take_events(struct bench *b)
@@ -181,8 +186,10 @@ static void a_session(const struct place *p, enum bf_transport_kind kind)
     struct bf_session_view v = judge(p);
     assert_true(v.ended);
     assert_string_equal(v.end_reason, "stopped");
-    assert_int_equal(v.part_target_us, 233334);
+    assert_int_equal(v.profile, BELFRY__V1__PROFILE__PROFILE_BALANCED);
+    assert_int_equal(v.part_target_us, 216217);
     assert_int_equal(v.target_duration_s, 2);
+    assert_int_equal(v.segment_us, 1000000);
     assert_int_equal(v.parts[0].capture_us, 1700000000000000); /* through SEI, TS and SRT */
     assert_int_equal(v.n_parts, 12);
     assert_memory_equal(end->chain_head, v.chain_head, 32);
@@ -296,6 +303,59 @@ static void foreign_source(void **state)
     frames_free(&f);
 }
 
+/* Two frames are what is measured: of a sender of 25 frames a second, 80 ms. */
+static void realtime_follows_the_frame_rate_that_comes(void **state)
+{
+    struct place *p = *state;
+    struct frames f = frames_make(160, 128, 36, 12);
+    struct bench b;
+
+    for (size_t i = 0; i < f.n; i++)
+        f.units[i].times.dts_90k = f.units[i].times.dts_90k * 6 / 5;
+    begin_as(&b, p, BF_TRANSPORT_UDP, "realtime", false, 5000);
+    send_frames(&b, &f, 0, 36, 555555);
+    wait_for(&b, 18);
+    assert_null(finish(&b)->failure);
+    struct bf_session_view v = judge(p);
+    assert_int_equal(v.profile, BELFRY__V1__PROFILE__PROFILE_REALTIME);
+    assert_int_equal(v.part_target_us, 86487);
+    assert_int_equal(v.segment_us, 480000);
+    assert_int_equal(v.target_duration_s, 1);
+    assert_int_equal(v.n_segments, 3);
+    for (size_t i = 0; i < v.n_parts; i++) {
+        assert_int_equal(v.parts[i].frames, 2);
+        assert_int_equal(v.parts[i].duration_90k, 7200);
+    }
+    bf_session_view_done(&v);
+    release(&b);
+    frames_free(&f);
+}
+
+/* Whatever is wanted after a restart: players know the constants that the session began with. */
+static void a_session_that_goes_on_keeps_its_profile(void **state)
+{
+    struct place *p = *state;
+    struct frames f = frames_make(160, 128, 30, 15);
+    struct bf_session_dir *d = NULL;
+    struct bench b;
+
+    assert_int_equal(session_open(p, true, 0, &d), 0); /* balanced */
+    bf_session_dir_free(d);
+    begin_as(&b, p, BF_TRANSPORT_UDP, "realtime", true, 5000);
+    send_frames(&b, &f, 0, 30, 0);
+    wait_for(&b, 5);
+    assert_null(finish(&b)->failure);
+    struct bf_session_view v = judge(p);
+    assert_int_equal(v.profile, BELFRY__V1__PROFILE__PROFILE_BALANCED);
+    assert_int_equal(v.part_target_us, 216217);
+    assert_int_equal(v.segment_us, 1000000);
+    assert_int_equal(v.n_parts, 5);
+    assert_int_equal(v.n_segments, 1); /* the IDR in its middle is half a second too early */
+    bf_session_view_done(&v);
+    release(&b);
+    frames_free(&f);
+}
+
 static void ends_without_media(void **state)
 {
     struct place *p = *state;
@@ -361,6 +421,8 @@ int main(void)
         AT_PLACE(silence_ends_part_and_segment),
         AT_PLACE(garbage_on_the_port),
         AT_PLACE(foreign_source),
+        AT_PLACE(realtime_follows_the_frame_rate_that_comes),
+        AT_PLACE(a_session_that_goes_on_keeps_its_profile),
         AT_PLACE(ends_without_media),
         AT_PLACE(the_same_session_twice),
         AT_PLACE(freed_while_running),

@@ -65,6 +65,8 @@ void session_begin(struct session *s, const struct media *m, const char *camera,
     start.record = record;
     start.part_target_us = 1000000;
     start.target_duration_s = 1;
+    start.profile = BELFRY__V1__PROFILE__PROFILE_BALANCED;
+    start.segment_us = 1000000;
     start.window_ms = 3000;
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
     r.kind_case = BELFRY__V1__RECORD__KIND_START;

@@ -61,7 +61,13 @@ static const struct bad bad[] = {
     { "site: home\n" CAMERA "  - id: cam-2\n    wdth: 640\n",
       "belfry.yml:5: cameras[1].wdth: \"640\": unknown key: expected one of id, name, source, file, sensor, width, "
       "height, fps, bitrate_kbps, gop_ms, max_width, max_height, max_fps, max_bitrate_kbps, encoder, overlay, "
-      "transport, latency_ms, input, input_source, part_ms, segment_ms, record" },
+      "transport, latency_ms, input, input_source, profile, record" },
+    { "site: home\n" CAMERA "    part_ms: 100\n",
+      "belfry.yml:4: cameras[0].part_ms: \"100\": unknown key: profile sets it, expected profile: realtime, balanced or "
+      "economy" },
+    { "site: home\n" CAMERA "    segment_ms: 2000\n",
+      "belfry.yml:4: cameras[0].segment_ms: \"2000\": unknown key: profile sets it, expected profile: realtime, balanced "
+      "or economy" },
 
     /* a value in the place of a section and the other way round */
     { "site: home\nbroker: 1\n", "belfry.yml:2: broker: \"1\": expected a section with keys under it" },
@@ -166,12 +172,15 @@ static const struct bad bad[] = {
       "belfry.yml:3: cameras[0].input_source: missing: expected the address that udp://0.0.0.0:5004 is sent from" },
     { "site: home\n" CAMERA "    input_source: 10.0.0.1\n",
       "belfry.yml:4: cameras[0].input_source: \"10.0.0.1\": expected only with input" },
-    { "site: home\n" CAMERA "    part_ms: 1500\n",
-      "belfry.yml:4: cameras[0].part_ms: \"1500\": expected at most segment_ms, 1000" },
-    { "site: home\ningest:\n  window_ms: 5000\n" CAMERA "    segment_ms: 2000\n",
-      "belfry.yml:3: ingest.window_ms: \"5000\": expected at least three times cameras[0].segment_ms, 6000" },
-    { "site: home\n" CAMERA "    segment_ms: 5000\n",
-      "belfry.yml: ingest.window_ms: missing: expected at least three times cameras[0].segment_ms, 15000" },
+    { "site: home\n" CAMERA "    profile: fast\n",
+      "belfry.yml:4: cameras[0].profile: \"fast\": expected realtime, balanced or economy" },
+    { "site: home\n" CAMERA "    gop_ms: 1001\n",
+      "belfry.yml:4: cameras[0].gop_ms: \"1001\": expected at most a segment of profile balanced, 1000" },
+    { "site: home\n" CAMERA "    gop_ms: 1000\n    profile: realtime\n",
+      "belfry.yml:4: cameras[0].gop_ms: \"1000\": expected at most a segment of profile realtime, 500" },
+    { "site: home\ningest:\n  window_ms: 5000\n" CAMERA "    profile: economy\n",
+      "belfry.yml:3: ingest.window_ms: \"5000\": expected at least three segments of profile economy, which cameras[0] "
+      "has: 6000" },
     { "site: home\ncamera:\n  node: cam-9\n" CAMERA,
       "belfry.yml:3: camera.node: \"cam-9\": expected the id of one of cameras, one without input" },
     { "site: home\ngateway:\n  default_camera: cam-9\n" CAMERA,
@@ -255,6 +264,7 @@ static void a_site_is_enough(void **state)
     assert_int_equal(c->gateway.stop_timeout_ms, 10000);
     assert_int_equal(c->gateway.lease_ms, 10000);
     ends_with(c->gateway.web, "/web");
+    assert_false(c->gateway.media_only);
     assert_string_equal(c->janitor.node, "janitor-1");
     assert_int_equal(c->janitor.purge_after_ms, 5000);
     assert_int_equal(c->janitor.max_age_days, 0);
@@ -292,8 +302,7 @@ static void a_camera_has_defaults(void **state)
     assert_string_equal(cam->transport, "srt");
     assert_int_equal(cam->latency_ms, 60);
     assert_null(cam->input);
-    assert_int_equal(cam->part_ms, 200);
-    assert_int_equal(cam->segment_ms, 1000);
+    assert_string_equal(cam->profile, "balanced");
     assert_false(cam->record);
     assert_string_equal(c->camera.node, "yard"); /* the first that nobody else sends */
     assert_string_equal(c->gateway.default_camera, "out");
@@ -316,6 +325,19 @@ static void what_is_given_rules_what_is_not(void **state)
     bf_config_free(c);
 }
 
+static void the_profile_sets_the_distance_of_idrs(void **state)
+{
+    (void)state;
+    struct bf_config *c = load("site: home\ncameras:\n  - id: a\n    profile: realtime\n"
+                               "  - id: b\n    profile: economy\n"
+                               "  - id: c\n    profile: economy\n    gop_ms: 1000\n");
+
+    assert_int_equal(c->cameras[0].gop_ms, 500);
+    assert_int_equal(c->cameras[1].gop_ms, 2000);
+    assert_int_equal(c->cameras[2].gop_ms, 1000);
+    bf_config_free(c);
+}
+
 static const char everything[] =
     "# all of it\nsite: home\nbroker: {host: broker.lan, port: 443, keepalive_s: 60, alpn: x-amzn-mqtt-ca, tls: true}\n"
     "keys: {dir: /etc/belfry/keys}\nstorage:\n  media: /srv/media\n  state: run/state\n"
@@ -324,14 +346,14 @@ static const char everything[] =
     "d\\\"\"\n    source: file\n    file: videos/yard.mp4\n    sensor: imx708\n"
     "    width: 1280\n    height: 720\n    fps: 25\n    bitrate_kbps: 3000\n    gop_ms: 500\n    max_width: 1280\n"
     "    max_height: 720\n    max_fps: 25\n    max_bitrate_kbps: 4000\n    encoder: libx264\n    overlay: barcode\n"
-    "    transport: udp\n    latency_ms: 120\n    part_ms: 100\n    segment_ms: 2000\n    record: true\n"
+    "    transport: udp\n    latency_ms: 120\n    profile: economy\n    record: true\n"
     "  - {id: robot, input: 'udp://[::]:5004', input_source: '::1'}\n"
     "camera: {node: yard, no_frame_ms: 1000}\n"
     "ingest: {node: in-2, address: 0.0.0.0, advertise: in.lan, port_first: 1, port_last: 65535, silence_ms: 1000,\n"
     "  window_ms: 30000, reserve_bytes: 1125899906842624}\n"
     "gateway:\n  node: gw-2\n  listen: '[::1]:80'\n  ingest: in-2\n  default_camera: robot\n"
     "  cors:\n    - https://a.example\n    - http://b.example:81\n"
-    "  threads: 8\n  start_timeout_ms: 500\n  stop_timeout_ms: 600\n  lease_ms: 1000\n  web: ../web\n"
+    "  threads: 8\n  start_timeout_ms: 500\n  stop_timeout_ms: 600\n  lease_ms: 1000\n  web: ../web\n  media_only: true\n"
     "janitor: {node: jan-2, purge_after_ms: 0, max_age_days: 30, max_bytes: 1000000000000}\n"
     "log: {level: debug}\n";
 
@@ -353,6 +375,7 @@ static void every_key_can_be_given(void **state)
     ends_with(cam->file, "/videos/yard.mp4");
     assert_string_equal(cam->sensor, "imx708");
     assert_int_equal(cam->gop_ms, 500);
+    assert_string_equal(cam->profile, "economy");
     assert_string_equal(cam->overlay, "barcode");
     assert_true(cam->record);
     assert_string_equal(c->cameras[1].input, "udp://[::]:5004");
@@ -362,6 +385,7 @@ static void every_key_can_be_given(void **state)
     assert_true(c->ingest.reserve_bytes == UINT64_C(1) << 50);
     assert_int_equal(c->gateway.n_cors, 2);
     assert_string_equal(c->gateway.cors[1], "http://b.example:81");
+    assert_true(c->gateway.media_only);
     assert_true(c->janitor.max_bytes == UINT64_C(1000000000000));
     assert_string_equal(c->log.level, "debug");
     bf_config_free(c);
@@ -486,6 +510,7 @@ int main(void)
         cmocka_unit_test(a_site_is_enough),
         cmocka_unit_test(a_camera_has_defaults),
         cmocka_unit_test(what_is_given_rules_what_is_not),
+        cmocka_unit_test(the_profile_sets_the_distance_of_idrs),
         cmocka_unit_test(every_key_can_be_given),
         cmocka_unit_test(what_is_printed_loads_to_the_same),
         cmocka_unit_test(printing_shows_values_in_force),

@@ -13,6 +13,8 @@ void make_start(struct test_record *r)
     r->start.started_at_ms = 1700000000000;
     r->start.part_target_us = 233334;
     r->start.target_duration_s = 2;
+    r->start.profile = BELFRY__V1__PROFILE__PROFILE_BALANCED;
+    r->start.segment_us = 2000000;
     r->start.window_ms = 12000;
     r->record.kind_case = BELFRY__V1__RECORD__KIND_START;
     r->record.start = &r->start;

@@ -254,6 +254,12 @@ static void values_out_of_form(void **state)
     r.start.target_duration_s = 0;
     refuse(&v, &r);
     make_start(&r);
+    r.start.target_duration_s = 3601;
+    refuse(&v, &r);
+    make_start(&r);
+    r.start.profile = (Belfry__V1__Profile)4;
+    refuse(&v, &r);
+    make_start(&r);
     apply(&v, &r);
     make_init(&r, "../../etc/passwd");
     refuse(&v, &r);
@@ -421,6 +427,22 @@ static void window_never_goes_back(void **state)
     bf_session_view_done(&v);
 }
 
+static void start_without_profile_is_balanced(void **state)
+{
+    struct bf_session_view v;
+    struct test_record r;
+
+    (void)state;
+    bf_session_view_init(&v);
+    make_start(&r);
+    r.start.profile = BELFRY__V1__PROFILE__PROFILE_UNSPECIFIED;
+    r.start.segment_us = 0;
+    apply(&v, &r);
+    assert_int_equal(v.profile, BELFRY__V1__PROFILE__PROFILE_BALANCED);
+    assert_int_equal(v.segment_us, r.start.target_duration_s * 1000000);
+    bf_session_view_done(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,6 +452,7 @@ int main(void)
         cmocka_unit_test(order_of_parts),
         cmocka_unit_test(segment_end_must_sum_up),
         cmocka_unit_test(values_out_of_form),
+        cmocka_unit_test(start_without_profile_is_balanced),
         cmocka_unit_test(gaps_take_a_segment_number),
         cmocka_unit_test(segments_know_their_init),
         cmocka_unit_test(forgets_from_the_front),

@@ -54,6 +54,8 @@ static void write_start(struct world *w, struct bf_journal_writer *j, bool recor
     start.record = record;
     start.part_target_us = 1000000;
     start.target_duration_s = 1;
+    start.profile = BELFRY__V1__PROFILE__PROFILE_BALANCED;
+    start.segment_us = 1000000;
     start.window_ms = 3000;
     Belfry__V1__Record r = BELFRY__V1__RECORD__INIT;
     r.kind_case = BELFRY__V1__RECORD__KIND_START;

@@ -81,10 +81,13 @@ static void test_oneof_and_enums(void **state)
     Belfry__V1__StreamStatus status = BELFRY__V1__STREAM_STATUS__INIT;
     status.phase = BELFRY__V1__STREAM_PHASE__STREAM_PHASE_LIVE;
     assert_dump(&status.base, CTL_ENUM_SHORT,
-                "{\"camera\":\"\",\"phase\":\"live\",\"session_id\":\"\",\"camera_online\":false,\"hls_path\":\"\"}");
+                "{\"camera\":\"\",\"phase\":\"live\",\"session_id\":\"\",\"camera_online\":false,\"hls_path\":\"\","
+                "\"profile\":\"unspecified\"}");
+    status.profile = BELFRY__V1__PROFILE__PROFILE_REALTIME;
     status.phase = (Belfry__V1__StreamPhase)77; /* of a later version */
     assert_dump(&status.base, CTL_ENUM_FULL,
-                "{\"camera\":\"\",\"phase\":77,\"session_id\":\"\",\"camera_online\":false,\"hls_path\":\"\"}");
+                "{\"camera\":\"\",\"phase\":77,\"session_id\":\"\",\"camera_online\":false,\"hls_path\":\"\","
+                "\"profile\":\"PROFILE_REALTIME\"}");
 }
 
 static void test_media_key_is_withheld(void **state)

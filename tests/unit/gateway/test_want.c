@@ -1,0 +1,148 @@
+/* What a start asks for, and what of it survives the gateway's restart. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "gateway/intents.h"
+#include "gateway/want.h"
+
+#define SESSION "01KAN3Q7X2M4D9B6TVJ0W8HYRE"
+#define PROFILE(word) BELFRY__V1__PROFILE__PROFILE_##word
+
+static void a_start_that_says_nothing(void **state)
+{
+    struct bf_camera_config c = { .profile = (char *)"economy", .gop_ms = 1000, .record = true };
+
+    (void)state;
+    struct bf_want w = bf_want_of(&c);
+    assert_true(w.record);
+    assert_int_equal(w.profile, PROFILE(ECONOMY));
+    assert_string_equal(bf_want_profile_name(&w), "economy");
+    assert_int_equal(w.gop_ms, 0);
+    assert_null(bf_want_profile_name(&(struct bf_want){ 0 }));
+}
+
+static void a_gop_is_at_most_a_segment(void **state)
+{
+    static const struct {
+        Belfry__V1__Profile profile;
+        uint32_t asked, configured, sent;
+    } table[] = {
+        { PROFILE(REALTIME), 0, 1000, 500 },   { PROFILE(REALTIME), 0, 250, 250 },
+        { PROFILE(REALTIME), 400, 250, 400 },  { PROFILE(BALANCED), 0, 500, 500 },
+        { PROFILE(BALANCED), 0, 1000, 1000 },  { PROFILE(ECONOMY), 0, 1000, 1000 },
+        { PROFILE(ECONOMY), 2000, 500, 2000 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
+        struct bf_camera_config c = { .profile = (char *)"balanced", .gop_ms = table[i].configured };
+        struct bf_want w = { .profile = table[i].profile, .gop_ms = table[i].asked };
+
+        assert_int_equal(bf_want_gop_ms(&w, &c), table[i].sent);
+    }
+}
+
+static int make_directory(void)
+{
+    char path[] = "/tmp/belfry-want-XXXXXX";
+
+    assert_non_null(mkdtemp(path));
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void drop_directory(int fd)
+{
+    char link[32], path[64];
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    assert_true(n > 0);
+    path[n] = '\0';
+    unlinkat(fd, BF_INTENTS_NAME, 0);
+    unlinkat(fd, BF_INTENTS_NAME ".bad", 0);
+    close(fd);
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void an_intent_keeps_its_profile(void **state)
+{
+    struct bf_intent intents[2] = {
+        { .camera = "cam-1",
+          .session = SESSION,
+          .ingest = "in-1",
+          .want = { .profile = PROFILE(REALTIME), .fps = 25 } },
+        { .camera = "cam-2", .session = SESSION, .ingest = "in-1", .want = { .profile = PROFILE(ECONOMY) } },
+    };
+    _cleanup_(bf_freep) struct bf_intent *loaded = NULL;
+    int fd = make_directory();
+    struct bf_error e;
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(bf_intents_store(fd, intents, 2), 0);
+    assert_int_equal(bf_intents_load(fd, &loaded, &n, &e), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(loaded[0].want.profile, PROFILE(REALTIME));
+    assert_int_equal(loaded[0].want.fps, 25);
+    assert_int_equal(loaded[1].want.profile, PROFILE(ECONOMY));
+    drop_directory(fd);
+}
+
+static void what_a_file_may_say(void **state)
+{
+    static const struct {
+        const char *profile;
+        int result;
+        Belfry__V1__Profile loaded;
+    } table[] = {
+        { "", 0, PROFILE(BALANCED) }, /* it does not say */
+        { "\"profile\": \"realtime\",", 0, PROFILE(REALTIME) },
+        { "\"profile\": \"fast\",", -EBADMSG, PROFILE(UNSPECIFIED) },
+        { "\"profile\": 1,", -EBADMSG, PROFILE(UNSPECIFIED) },
+    };
+    static const char form[] =
+        "{\"version\": 1, \"streams\": [{\"camera\": \"cam-1\", \"session\": \"" SESSION "\", \"ingest\": \"in-1\", "
+        "\"stopping\": false, \"record\": true, %s \"width\": 0, \"height\": 0, \"fps\": 0, \"bitrate_kbps\": 0, "
+        "\"gop_ms\": 0}]}";
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
+        _cleanup_(bf_freep) struct bf_intent *loaded = NULL;
+        int fd = make_directory();
+        struct bf_error e;
+        char text[400];
+        size_t n = 0;
+
+        snprintf(text, sizeof text, form, table[i].profile);
+        assert_int_equal(bf_replace_file(fd, BF_INTENTS_NAME, text, strlen(text), 0600), 0);
+        assert_int_equal(bf_intents_load(fd, &loaded, &n, &e), table[i].result);
+        if (table[i].result == 0)
+            assert_int_equal(loaded[0].want.profile, table[i].loaded);
+        drop_directory(fd);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_start_that_says_nothing),
+        cmocka_unit_test(a_gop_is_at_most_a_segment),
+        cmocka_unit_test(an_intent_keeps_its_profile),
+        cmocka_unit_test(what_a_file_may_say),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
