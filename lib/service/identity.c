@@ -103,11 +103,25 @@ static int read_bundle(const struct bf_identity *id, uint8_t **ret, size_t *ret_
     return 0;
 }
 
+/* The lowest version that may be taken. Who keeps no state knows of what it has now only. */
+static int least_version(const struct bf_identity *id, const char *name, uint64_t *ret, struct bf_error *e)
+{
+    if (id->state_dir < 0) {
+        *ret = id->trust == NULL ? 0 : bf_trust_version(id->trust);
+        return 0;
+    }
+    int r = bf_counter_read(id->state_dir, name, ret);
+    if (r < 0)
+        return bf_fail(e, r, "%s/%s: expected the version of the last trust bundle: %s", id->config->storage.state,
+                       name, strerror(-r));
+    return 0;
+}
+
 /* The highest version is kept, so that nobody can bring an older bundle back with a revoked key in it. */
 static int keep_version(const struct bf_identity *id, const char *name, uint64_t before, uint64_t now,
                         struct bf_error *e)
 {
-    if (now <= before)
+    if (now <= before || id->state_dir < 0)
         return 0;
 
     int r = bf_counter_store(id->state_dir, name, now);
@@ -128,12 +142,10 @@ int bf_identity_read_trust(const struct bf_identity *id, struct bf_trust **ret, 
     int r = load_root(id, root, e);
     if (r == 0)
         r = read_bundle(id, &envelope, &size, e);
+    if (r == 0)
+        r = least_version(id, name, &least, e);
     if (r < 0)
         return r;
-    r = bf_counter_read(id->state_dir, name, &least);
-    if (r < 0)
-        return bf_fail(e, r, "%s/%s: expected the version of the last trust bundle: %s", id->config->storage.state,
-                       name, strerror(-r));
     r = bf_trust_open(&trust, envelope, size, root, id->config->site, least, e);
     if (r < 0)
         return bf_fail_in(e, r, what);
@@ -251,6 +263,19 @@ int bf_identity_open(struct bf_identity *id, const struct bf_config *c, enum bf_
         *ret_exit_code = BF_EXIT_FAILURE;
     }
     return r;
+}
+
+int bf_identity_open_alone(struct bf_identity *id, const struct bf_config *c, enum bf_role role, const char *node,
+                           struct bf_error *e)
+{
+    *id = (struct bf_identity){ .role = role, .config = c, .state_dir = -1, .lock = -1 };
+    snprintf(id->node, sizeof id->node, "%s", node);
+    id->started_at_ms = bf_unix_ms();
+
+    _cleanup_(bf_freep) char *bundle = NULL;
+    if (asprintf(&bundle, "%s/%s", c->keys.dir, BUNDLE) < 0)
+        return -ENOMEM;
+    return access(bundle, F_OK) < 0 ? 0 : bf_identity_read_trust(id, &id->trust, e);
 }
 
 void bf_identity_close(struct bf_identity *id)

@@ -29,6 +29,10 @@ int bf_identity_choose(char ret[static BF_ID_SIZE], const struct bf_config *c, e
  * failure: 78 where configuration or keys are wrong, 1 where a restart may heal. Call bf_identity_close in any case. */
 int bf_identity_open(struct bf_identity *id, const struct bf_config *c, enum bf_role role, const char *node,
                      int *ret_exit_code, struct bf_error *e);
+/* For a process that works alone (service.h): neither state directory nor keys; trust stays NULL where keys.dir has no
+ * bundle. A failure is one of the configuration. */
+int bf_identity_open_alone(struct bf_identity *id, const struct bf_config *c, enum bf_role role, const char *node,
+                           struct bf_error *e);
 void bf_identity_close(struct bf_identity *id);
 
 /* Reads keys.dir/trust.bundle again; id->trust stays as it is (the caller swaps). */

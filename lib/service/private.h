@@ -40,6 +40,7 @@ struct bf_service {
     uv_timer_t stuck;  /* one shot, not referenced: a handle that somebody forgot */
     enum bf_phase phase;
     int exit_code;
+    bool alone;  /* no broker, no keys, no state directory */
     bool forced; /* the loop was stopped with handles left in it */
     bool connected;
     uint64_t beats;

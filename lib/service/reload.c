@@ -1,5 +1,6 @@
 /* SIGHUP: what can be taken over while running, and saying what cannot. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -24,10 +25,11 @@ static void reload_trust(struct bf_service *s)
     }
 
     struct bf_trust *before = s->identity.trust;
+    uint64_t version_before = before == NULL ? 0 : bf_trust_version(before);
     s->identity.trust = trust;
-    bf_bus_set_trust(s->bus, trust);
-    bf_info("trust bundle reloaded", "version=%llu before=%llu", (unsigned long long)bf_trust_version(trust),
-            (unsigned long long)bf_trust_version(before));
+    if (s->bus != NULL)
+        bf_bus_set_trust(s->bus, trust);
+    bf_info("trust bundle reloaded", "version=%" PRIu64 " before=%" PRIu64, bf_trust_version(trust), version_before);
     bf_trust_free(before);
 }
 
@@ -125,7 +127,8 @@ static void reload_config(struct bf_service *s)
 
 void bf_service_reload(struct bf_service *s)
 {
-    reload_trust(s);
+    if (!s->alone || s->identity.trust != NULL)
+        reload_trust(s);
     reload_config(s);
     bf_service_report(s);
 }

@@ -20,7 +20,8 @@ static void on_beat(uv_timer_t *timer)
     struct bf_service *s = timer->data;
 
     s->beats++;
-    bf_health_touch(&s->health, bf_boot_ms());
+    if (!s->alone)
+        bf_health_touch(&s->health, bf_boot_ms());
     if (s->phase > BF_PHASE_RUNNING)
         return;
     if (s->beats % REPORT_EVERY_S == 0)
@@ -81,17 +82,20 @@ static int start(struct bf_service *s)
     static const struct {
         int (*make)(struct bf_service *s, struct bf_error *e);
         const char *failed;
+        bool alone; /* also where there is no broker and no state directory */
     } steps[] = {
-        { make_health, "cannot make the health file" },
-        { bf_service_load_lease_epoch, "cannot read the state directory" },
-        { bf_service_make_bus, "cannot make the bus" },
-        { make_service, "cannot start" },
-        { start_bus, "cannot start the bus" },
+        { make_health, "cannot make the health file", false },
+        { bf_service_load_lease_epoch, "cannot read the state directory", false },
+        { bf_service_make_bus, "cannot make the bus", false },
+        { make_service, "cannot start", true },
+        { start_bus, "cannot start the bus", false },
     };
 
     for (size_t i = 0; i < BF_COUNT_OF(steps); i++) {
         struct bf_error e = { "" };
         char quoted[sizeof e.text + 32];
+        if (s->alone && !steps[i].alone)
+            continue;
         int r = steps[i].make(s, &e);
         if (r < 0) {
             bf_err(steps[i].failed, "error=%s",
@@ -104,6 +108,10 @@ static int start(struct bf_service *s)
 
 static void announce(const struct bf_service *s)
 {
+    if (s->alone) {
+        bf_info("started", "version=%s site=%s alone=1", BELFRY_VERSION, s->config->site);
+        return;
+    }
     bf_info("started", "version=%s site=%s epoch=%" PRIu64 " trust=%" PRIu64 " clock_synced=%d", BELFRY_VERSION,
             s->config->site, s->identity.epoch, bf_trust_version(s->identity.trust), bf_clock_synced());
     if (bf_trust_expired(s->identity.trust, bf_unix_ms()))
@@ -148,6 +156,11 @@ static int run(struct bf_service *s)
     return s->exit_code;
 }
 
+static bool works_alone(const struct bf_service_def *def, const struct bf_config *config)
+{
+    return def->alone != NULL && def->alone(config);
+}
+
 static int run_as(const struct bf_service_def *def, const char *path, struct bf_config *config, const char *node)
 {
     enum bf_log_level level = BF_LOG_INFO;
@@ -158,10 +171,12 @@ static int run_as(const struct bf_service_def *def, const char *path, struct bf_
     if (s == NULL)
         return BF_EXIT_FAILURE;
     *s = (struct bf_service){ .def = def, .config_path = path, .config = config, .health.fd = -1 };
+    s->alone = works_alone(def, config);
 
     struct bf_error e = { "" };
-    int code = BF_EXIT_FAILURE;
-    int r = bf_identity_open(&s->identity, config, def->role, node, &code, &e);
+    int code = s->alone ? BF_EXIT_CONFIG : BF_EXIT_FAILURE;
+    int r = s->alone ? bf_identity_open_alone(&s->identity, config, def->role, node, &e)
+                     : bf_identity_open(&s->identity, config, def->role, node, &code, &e);
     if (r < 0)
         fprintf(stderr, "%s: %s\n", def->program, e.text[0] != '\0' ? e.text : strerror(-r));
     else
@@ -182,9 +197,12 @@ static const char *find_config(const struct bf_options *o)
     return NULL;
 }
 
-static int check_health(const struct bf_config *config, const char *node, struct bf_error *e)
+static int check_health(const struct bf_service_def *def, const struct bf_config *config, const char *node,
+                        struct bf_error *e)
 {
-    return bf_health_check(config->storage.state, node, bf_boot_ms(), e) < 0 ? BF_EXIT_FAILURE : BF_EXIT_OK;
+    int r = works_alone(def, config) ? def->probe(config, e)
+                                     : bf_health_check(config->storage.state, node, bf_boot_ms(), e);
+    return r < 0 ? BF_EXIT_FAILURE : BF_EXIT_OK;
 }
 
 BF_DEFINE_CLEANUP(struct bf_config, bf_config_free)
@@ -209,7 +227,7 @@ static int with_config(const struct bf_service_def *def, const struct bf_options
         return BF_EXIT_OK;
     }
     if (o->mode == BF_MODE_HEALTH)
-        return check_health(config, node, e);
+        return check_health(def, config, node, e);
     return run_as(def, path, config, node);
 }
 

@@ -36,6 +36,12 @@ struct bf_service_def {
      * stays the one of the start. */
     int (*reload)(void *state, const struct bf_config *new_config, struct bf_error *e);
     unsigned drain_ms;
+    /* Optional: does this configuration make it a process that works alone? Then there is no broker, no key of its own
+     * and nothing is written: bf_service_bus and bf_service_key give NULL, bf_service_state_dir -1, and
+     * bf_service_trust NULL where keys.dir has no bundle. Routes and with_state are not used. */
+    bool (*alone)(const struct bf_config *c);
+    /* --health of a process that works alone, which leaves no file behind: 0, or a negative errno with the reason. */
+    int (*probe)(const struct bf_config *c, struct bf_error *e);
 };
 
 /* Options: --config FILE (default ./belfry.yml, then /etc/belfry/belfry.yml), --node ID, --check, --health, --version,

@@ -157,13 +157,17 @@ static uint64_t refused(const struct bf_bus *bus)
 
 void bf_service_log_statistics(struct bf_service *s)
 {
-    struct bf_mqtt_counters c = bf_bus_mqtt_counters(s->bus);
     char own[1024] = "";
     size_t n = 0;
 
     for (size_t i = 0; i < s->status.n_counters && n < sizeof own; i++)
         n += (size_t)snprintf(own + n, sizeof own - n, " %s=%" PRIu64, s->status.counters[i].name,
                               s->status.counters[i].value);
+    if (s->bus == NULL) {
+        bf_info("statistics", "uptime_s=%" PRIu64 "%s", s->beats, own);
+        return;
+    }
+    struct bf_mqtt_counters c = bf_bus_mqtt_counters(s->bus);
     bf_info("statistics",
             "uptime_s=%" PRIu64 " connected=%d connects=%" PRIu64 " received=%" PRIu64 " published=%" PRIu64
             " dropped=%" PRIu64 " refused=%" PRIu64 "%s",

@@ -19,6 +19,7 @@ struct bf_app {
     const struct bf_config *config;
     const struct bf_http_route *routes[BF_ROUTES_MAX]; /* every route, group after group */
     size_t n_routes;
+    struct bf_http_route refused[BF_ROUTES_MAX]; /* media only: in place of what would change something */
     struct bf_live *live;
     struct bf_recordings *recordings;
     struct bf_events *events;
@@ -27,15 +28,17 @@ struct bf_app {
     int media_dirfd, web_dirfd; /* web_dirfd -1: there are no pages */
     unsigned max_listeners;     /* of events at a time: each holds a thread */
     atomic_uint listeners;
-    atomic_bool ready; /* the loop says: broker connected, an ingest node online */
+    atomic_bool ready; /* the loop says: broker connected, an ingest node online; media only: the directory is there */
     atomic_bool connected;
 };
 
 /* Fills app->routes. */
 void bf_routes_collect(struct bf_app *app);
+/* Then, for a gateway that serves media only: whatever changes state answers 405 and names the gateway to ask. */
+void bf_routes_refuse_changes(struct bf_app *app);
 
 /* The groups; one file each. A route without a handler ends a group. */
 extern const struct bf_http_route bf_routes_cameras[], bf_routes_recordings[], bf_routes_events[], bf_routes_article[],
-    bf_routes_media[], bf_routes_recordings_media[], bf_routes_ops[], bf_routes_static[];
+    bf_routes_media[], bf_routes_segments[], bf_routes_recordings_media[], bf_routes_ops[], bf_routes_static[];
 
 #endif

@@ -102,9 +102,17 @@ void bf_gateway_settle(struct bf_gateway *g)
 
 /* --- time and the bus --- */
 
+static void take_bus_gauges(struct bf_gauges *gauges, const struct bf_bus *bus)
+{
+    if (bus == NULL)
+        return;
+    gauges->bus_connected = bf_bus_connected(bus);
+    for (int i = 0; i < BF_REFUSALS; i++)
+        gauges->refusals[i] = bf_bus_refusals(bus, (enum bf_refusal)i);
+}
+
 static void take_gauges(struct bf_gateway *g)
 {
-    const struct bf_bus *bus = bf_service_bus(g->service);
     size_t n = g->config->n_cameras;
     _cleanup_(bf_freep) struct bf_camera_gauge *cameras = calloc(n + 1, sizeof *cameras);
     struct bf_gauges gauges = { .cameras = cameras, .n_cameras = n };
@@ -125,9 +133,7 @@ static void take_gauges(struct bf_gateway *g)
     gauges.sessions_followed = (unsigned)bf_live_count(g->app.live);
     gauges.recordings = (unsigned)bf_recordings_count(g->app.recordings);
     gauges.requests_waiting = bf_live_waiting(g->app.live);
-    gauges.bus_connected = bf_bus_connected(bus);
-    for (int i = 0; i < BF_REFUSALS; i++)
-        gauges.refusals[i] = bf_bus_refusals(bus, (enum bf_refusal)i);
+    take_bus_gauges(&gauges, bf_service_bus(g->service));
     bf_metrics_set(g->app.metrics, &gauges);
 }
 
@@ -143,10 +149,14 @@ void bf_gateway_on_tick(uv_timer_t *timer)
 {
     struct bf_gateway *g = timer->data;
 
-    bf_orch_tick(g->orch, bf_mono_ms());
-    bf_gateway_settle(g);
-    bf_gateway_expire_errands(g, bf_mono_ms());
-    note_readiness(g);
+    if (g->config->gateway.media_only) {
+        bf_media_only_tick(g);
+    } else {
+        bf_orch_tick(g->orch, bf_mono_ms());
+        bf_gateway_settle(g);
+        bf_gateway_expire_errands(g, bf_mono_ms());
+        note_readiness(g);
+    }
     if (g->ticks++ % TICKS_PER_GAUGE == 0)
         take_gauges(g);
 }

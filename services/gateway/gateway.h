@@ -4,6 +4,10 @@
 
 #include "service/service.h"
 
+/* Of the service's table: does the configuration make it a gateway that orders nothing? Is one running that answers? */
+bool bf_gateway_alone(const struct bf_config *c);
+int bf_gateway_probe(const struct bf_config *c, struct bf_error *e);
+
 int bf_gateway_start(struct bf_service *s, void **ret_state, struct bf_error *e);
 void bf_gateway_drain(void *state);
 void bf_gateway_free(void *state);

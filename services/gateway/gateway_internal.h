@@ -45,6 +45,7 @@ struct bf_gateway {
 
     uv_timer_t tick;
     unsigned ticks;
+    int64_t swept_s; /* media only: when the recordings were looked through last */
     uv_work_t stopping;
     bool has_tick, is_stopping, free_when_stopped, draining;
 };
@@ -76,6 +77,11 @@ void bf_gateway_answer_operator(struct bf_gateway *g, const struct bf_asker *ask
 /* errands.c */
 void bf_gateway_run_errand(struct bf_gateway *g, struct bf_call *call);
 void bf_gateway_expire_errands(struct bf_gateway *g, uint64_t now_ms);
+
+/* media_only.c: in place of the bus and the orchestrator's own moves */
+extern const struct bf_live_events bf_media_only_events;
+void bf_media_only_begin(struct bf_gateway *g);
+void bf_media_only_tick(struct bf_gateway *g);
 
 /* library.c: the recordings as they come and go */
 void bf_gateway_load_recording(struct bf_gateway *g, const char *camera, const char *id);

@@ -28,8 +28,8 @@ void bf_gateway_load_recording(struct bf_gateway *g, const char *camera, const c
     char quoted[sizeof e.text + 32];
     int dirfd = bf_live_camera_dir(g->app.live, camera);
 
-    if (dirfd < 0 || !bf_ulid_valid(id))
-        return;
+    if (dirfd < 0 || !bf_ulid_valid(id) || bf_service_trust(g->service) == NULL)
+        return; /* without a trust bundle nothing can be known of a recording */
     bool had = bf_recordings_find(g->app.recordings, id, &before) == 0;
     int r = bf_recordings_load(g->app.recordings, dirfd, g->config->site, camera, id, bf_service_trust(g->service), &e);
     if (r < 0) {

@@ -7,7 +7,9 @@
  * Tells  belfry/v1/<site>/{camera,ingest,janitor}/<id>/desired what each node should be doing, with a lease
  *        belfry/v1/<site>/janitor/<id>/cmd                     delete, protect, snapshot
  *        belfry/v1/<site>/gateway/<id>/state                   its streams, retained; also the last will
- * Serves HTTP on gateway.listen. Reads the media directory; never writes there. */
+ * Serves HTTP on gateway.listen. Reads the media directory; never writes there.
+ *
+ * With gateway.media_only it serves what others bring up: no broker, no key, no orders; see media_only.c. */
 #include "base/cleanup.h"
 #include "gateway/gateway.h"
 
@@ -35,6 +37,8 @@ static const struct bf_service_def gateway = {
     .connected = bf_gateway_connected,
     .disconnected = bf_gateway_disconnected,
     .drain_ms = 6000, /* a connection that idles gives its thread back within two seconds */
+    .alone = bf_gateway_alone,
+    .probe = bf_gateway_probe,
 };
 
 int main(int argc, char **argv)

@@ -88,7 +88,7 @@ static int make_live(struct bf_gateway *g, struct bf_error *e)
         .cameras = ids,
         .n_cameras = c->n_cameras,
         .max_waiting = c->gateway.threads - c->gateway.threads / 8, /* the rest stays for control and health */
-        .events = &live_events,
+        .events = c->gateway.media_only ? &bf_media_only_events : &live_events,
         .user = g,
     };
     return bf_live_new(&g->app.live, bf_service_loop(g->service), &options, e);
@@ -98,7 +98,7 @@ static int open_directories(struct bf_gateway *g, struct bf_error *e)
 {
     const struct bf_config *c = g->config;
 
-    g->app.media_dirfd = bf_open_dir(AT_FDCWD, c->storage.media, 0, 0);
+    g->app.media_dirfd = bf_open_dir(AT_FDCWD, c->storage.media, !c->gateway.media_only, 0755);
     if (g->app.media_dirfd < 0)
         return bf_fail(e, g->app.media_dirfd, "storage.media: %s: %s", c->storage.media, strerror(-g->app.media_dirfd));
     g->app.web_dirfd = open(c->gateway.web, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -124,23 +124,30 @@ static void adopt(struct bf_gateway *g)
     }
 }
 
+static int count_start(struct bf_gateway *g, struct bf_error *e)
+{
+    int r = bf_counter_next(bf_service_state_dir(g->service), LEASE_EPOCH_NAME, &g->lease_epoch);
+
+    return r < 0 ? bf_fail(e, r, "%s/%s: %s", g->config->storage.state, LEASE_EPOCH_NAME, strerror(-r)) : 0;
+}
+
 static int make_parts(struct bf_gateway *g, struct bf_error *e)
 {
     uv_loop_t *loop = bf_service_loop(g->service);
     size_t n = g->config->n_cameras + 1;
-    int r = bf_counter_next(bf_service_state_dir(g->service), LEASE_EPOCH_NAME, &g->lease_epoch);
+    int r = g->config->gateway.media_only ? 0 : count_start(g, e);
 
     if (r < 0)
-        return bf_fail(e, r, "%s/%s: %s", g->config->storage.state, LEASE_EPOCH_NAME, strerror(-r));
+        return r;
     g->facts = calloc(n, sizeof *g->facts);
     g->told = calloc(n, sizeof *g->told);
     if (g->facts == NULL || g->told == NULL)
         return -ENOMEM;
-    r = make_orchestrator(g);
+    r = open_directories(g, e);
+    if (r == 0)
+        r = make_orchestrator(g);
     if (r == 0)
         r = make_live(g, e);
-    if (r == 0)
-        r = open_directories(g, e);
     if (r == 0)
         r = bf_recordings_new(&g->app.recordings);
     if (r == 0)
@@ -157,17 +164,20 @@ static int begin(struct bf_gateway *g, struct bf_error *e)
     uv_timer_init(bf_service_loop(g->service), &g->tick);
     g->tick.data = g;
     g->has_tick = true;
-    adopt(g);
+    if (!g->config->gateway.media_only)
+        adopt(g);
     bf_gateway_settle(g);
     int r = bf_live_start(g->app.live, e);
+    if (r == 0 && g->config->gateway.media_only)
+        bf_media_only_begin(g);
     if (r == 0)
         r = bf_http_server_start(&g->http, &g->app, g->config->gateway.listen, g->config->gateway.threads, e);
     if (r < 0)
         return r;
     uv_timer_start(&g->tick, bf_gateway_on_tick, 0, TICK_MS);
-    bf_info("serving", "listen=%s threads=%u cameras=%zu recordings=%zu lease_epoch=%" PRIu64,
+    bf_info("serving", "listen=%s threads=%u cameras=%zu recordings=%zu media_only=%d lease_epoch=%" PRIu64,
             g->config->gateway.listen, g->config->gateway.threads, g->config->n_cameras,
-            bf_recordings_count(g->app.recordings), g->lease_epoch);
+            bf_recordings_count(g->app.recordings), g->config->gateway.media_only, g->lease_epoch);
     return 0;
 }
 
@@ -183,6 +193,8 @@ int bf_gateway_start(struct bf_service *s, void **ret_state, struct bf_error *e)
     g->app.config = g->config;
     g->app.media_dirfd = g->app.web_dirfd = -1;
     bf_routes_collect(&g->app);
+    if (g->config->gateway.media_only)
+        bf_routes_refuse_changes(&g->app);
     g->app.max_listeners = g->config->gateway.threads / 4;
     int r = make_parts(g, e);
     if (r == 0)

@@ -291,6 +291,116 @@ static void terminate(struct fake *f)
     raise(SIGTERM);
 }
 
+/* Reload happens when the loop comes to the signal; the end is asked for after it. */
+static void hang_up_then_end(struct fake *f)
+{
+    raise(SIGHUP);
+    f->act = terminate;
+    uv_timer_start(&f->timer, on_timer, 50, 0);
+}
+
+/* --- a process that works alone --- */
+
+static bool always(const struct bf_config *c)
+{
+    return strcmp(c->site, "home") == 0;
+}
+
+static int ask(const struct bf_config *c, struct bf_error *e)
+{
+    return c->log.level[0] == 'd' ? 0 : bf_fail(e, -ECONNREFUSED, "nobody answers");
+}
+
+static int start_alone(struct bf_service *s, void **ret_state, struct bf_error *e)
+{
+    (void)e;
+    fake.starts++;
+    fake.service = s;
+    assert_null(bf_service_bus(s));
+    assert_null(bf_service_key(s));
+    assert_int_equal(bf_service_state_dir(s), -1);
+    assert_string_equal(bf_service_node(s), "cam-1");
+    uv_timer_init(bf_service_loop(s), &fake.timer);
+    fake.timer.data = &fake;
+    uv_timer_start(&fake.timer, on_timer, 30, 0);
+    *ret_state = &fake;
+    return 0;
+}
+
+static const char *run_alone(int status, void (*act)(struct fake *f))
+{
+    struct bf_service_def before = def;
+
+    def.alone = always;
+    def.probe = ask;
+    def.start = start_alone;
+    const char *text = run(status, act);
+    def = before;
+    return text;
+}
+
+static void look_alone_and_terminate(struct fake *f)
+{
+    bf_service_count(f->service, "frames", 12);
+    bf_service_report(f->service);
+    bf_service_log_statistics(f->service);
+    raise(SIGTERM);
+}
+
+static void alone_it_needs_no_keys_and_leaves_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(system("rm -rf keys"), 0);
+    const char *text = run_alone(BF_EXIT_OK, look_alone_and_terminate);
+
+    has(text, "msg=\"started\" version=" BELFRY_VERSION " site=home alone=1\n");
+    has(text, "msg=\"statistics\" uptime_s=");
+    has(text, "msg=\"ended\" status=0");
+    has_not(text, "broker");
+    has_not(text, "left open");
+    assert_int_equal(fake.drains_seen, 1);
+    assert_int_equal(fake.frees, 1);
+    assert_int_equal(access("state", F_OK), -1);
+}
+
+static void renew_trust_alone(struct fake *f)
+{
+    assert_int_equal(bf_trust_version(bf_service_trust(f->service)), 1);
+    site_trust(&site, "home", 2, "cam-1", BF_ROLE_CAMERA, site.node);
+    hang_up_then_end(f);
+}
+
+static void age_trust_alone(struct fake *f)
+{
+    site_trust(&site, "home", 1, "cam-1", BF_ROLE_CAMERA, site.node);
+    hang_up_then_end(f);
+}
+
+static void alone_it_checks_what_the_bundle_lists(void **state)
+{
+    (void)state;
+    has(run_alone(BF_EXIT_OK, renew_trust_alone), "msg=\"trust bundle reloaded\" version=2 before=1");
+    has(run_alone(BF_EXIT_OK, age_trust_alone), "msg=\"trust bundle not reloaded, the one before holds\"");
+
+    scratch_write("keys/trust.bundle", "nonsense");
+    has(run_alone(BF_EXIT_CONFIG, NULL), "/keys/trust.bundle: ");
+    assert_int_equal(access("state", F_OK), -1);
+}
+
+static void alone_health_is_asked_of_the_service(void **state)
+{
+    (void)state;
+    struct bf_service_def before = def;
+
+    def.alone = always;
+    def.probe = ask;
+    assert_string_equal(run_with(STDERR_FILENO, BF_EXIT_FAILURE, "--health", NULL), "belfry-test: nobody answers\n");
+    setenv("BELFRY_LOG_LEVEL", "debug", 1);
+    run_with(STDERR_FILENO, BF_EXIT_OK, "--health", NULL);
+    unsetenv("BELFRY_LOG_LEVEL");
+    def = before;
+}
+
 static void a_drain_that_hangs_ends_in_time(void **state)
 {
     (void)state;
@@ -343,14 +453,6 @@ static void a_service_can_give_up(void **state)
     assert_null(strstr(line + 1, "msg=\"failed\"")); /* said once */
     assert_int_equal(fake.drains_seen, 1);
     assert_int_equal(fake.frees, 1);
-}
-
-/* Reload happens when the loop comes to the signal; the end is asked for after it. */
-static void hang_up_then_end(struct fake *f)
-{
-    raise(SIGHUP);
-    f->act = terminate;
-    uv_timer_start(&f->timer, on_timer, 50, 0);
 }
 
 static void change_and_hang_up(struct fake *f)
@@ -495,6 +597,9 @@ int main(void)
         TEST(without_a_broker_it_waits_and_goes_on),
         TEST(health_is_asked_beside_a_running_process),
         TEST(start_fails_with_its_reason),
+        TEST(alone_it_needs_no_keys_and_leaves_nothing),
+        TEST(alone_it_checks_what_the_bundle_lists),
+        TEST(alone_health_is_asked_of_the_service),
         TEST(a_drain_that_hangs_ends_in_time),
         TEST(a_second_signal_does_not_wait),
         TEST(a_service_can_give_up),
