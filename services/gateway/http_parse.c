@@ -96,10 +96,10 @@ int bf_query_get(const char *query, const char *key, char *ret, size_t size)
     const char *found = NULL;
 
     for (const char *at = query; at != NULL;) {
-        if (strncmp(at, key, key_length) == 0 && at[key_length] == '=') {
+        if (strncmp(at, key, key_length) == 0 && strchr("=&", at[key_length]) != NULL) {
             if (found != NULL)
                 return -EBADMSG;
-            found = at + key_length + 1;
+            found = at + key_length + (at[key_length] == '=');
         }
         const char *next = strchr(at, '&');
         at = next == NULL ? NULL : next + 1;
@@ -138,7 +138,7 @@ static int query_number(const char *query, const char *key, bool *ret_has, uint6
 int bf_hls_query_parse(struct bf_hls_query *ret, const char *query, struct bf_error *e)
 {
     struct bf_hls_query q = { 0 };
-    char skip[8];
+    char skip[24];
     int failed = query_number(query, "_HLS_msn", &q.has_msn, &q.msn, e);
 
     if (failed == 0)
@@ -150,8 +150,8 @@ int bf_hls_query_parse(struct bf_hls_query *ret, const char *query, struct bf_er
         q.skip = BF_HLS_SKIP_YES;
     else if (found == 0 && strcmp(skip, "v2") == 0)
         q.skip = BF_HLS_SKIP_V2;
-    else if (found != -ENOENT)
-        return bf_fail(e, -EBADMSG, "_HLS_skip: expected YES or v2");
+    else if (found == -EBADMSG)
+        return bf_fail(e, -EBADMSG, "_HLS_skip: expected one word, YES or v2");
     *ret = q;
     return 0;
 }

@@ -22,8 +22,8 @@ struct bf_path {
  * a "." or ".." segment; -ENOENT: more segments than any route has. */
 int bf_path_parse(struct bf_path *ret, const char *raw);
 
-/* Value of `key` in a query string ("a=1&b=2", NULL is fine), percent-decoded. -ENOENT; -EBADMSG: twice, too long, or a
- * bad escape. */
+/* Value of `key` in a query string ("a=1&b=2", NULL is fine), percent-decoded; "" for a key alone. -ENOENT; -EBADMSG:
+ * twice, too long, or a bad escape. */
 int bf_query_get(const char *query, const char *key, char *ret, size_t size);
 /* Digits only, no sign, no leading zero but "0" itself, fits 64 bits. */
 bool bf_parse_u64(const char *text, uint64_t *ret);
@@ -36,7 +36,8 @@ struct bf_hls_query {
     uint64_t msn, part;
     enum bf_hls_skip skip;
 };
-/* -EBADMSG for a number or word that is not one, with the reason in e. Other keys are somebody else's. */
+/* -EBADMSG for a number that is not one, or a directive twice, with the reason in e. Other keys are somebody else's. A
+ * word that _HLS_skip does not know asks for nothing: the whole playlist is right for anybody. */
 int bf_hls_query_parse(struct bf_hls_query *ret, const char *query, struct bf_error *e);
 
 enum bf_range_kind { BF_RANGE_WHOLE, BF_RANGE_SLICE, BF_RANGE_UNSATISFIABLE };

@@ -1,16 +1,14 @@
 /* The HTTP server: civetweb with everything of its own switched off. One callback takes each request, checks how it is
- * framed and where it comes from, parses its path strictly, and hands it to its route. A thread per connection; they
- * are made with small stacks and touch nothing but struct bf_app. */
+ * framed and where it comes from, parses its path strictly, and hands it to its route. A thread per connection that has
+ * something to ask (lobby.h), with a small stack; they touch nothing but struct bf_app. */
 #ifndef BELFRY_GATEWAY_HTTP_SERVER_H
 #define BELFRY_GATEWAY_HTTP_SERVER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "gateway/app.h"
 
-struct mg_connection;
 struct bf_http_server;
 
 /* `listen` is "address:port"; port 0 takes a free one. `app` must live until bf_http_server_stop has returned. */
@@ -19,8 +17,5 @@ int bf_http_server_start(struct bf_http_server **ret, struct bf_app *app, const 
 uint16_t bf_http_server_port(const struct bf_http_server *s);
 /* Waits for every thread: wake whoever waits (live, events, calls) first. NULL is fine. */
 void bf_http_server_stop(struct bf_http_server *s);
-
-/* Are so many threads taken that connections must not be kept open between requests? */
-bool bf_http_server_crowded(const struct mg_connection *conn);
 
 #endif

@@ -7,20 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VIEWER_SLOTS 2048
+#define VIEWER_SLOTS 8192
+#define VIEWER_PROBES 16
 #define VIEWER_MS 10000
+#define VIEWER_NOTED_MS 250 /* a viewer who asks more often than that is noted as often */
 
-static const int statuses[] = { 200, 201, 204, 206, 304, 400, 403, 404, 405, 409, 411,
-                                413, 414, 415, 416, 417, 429, 431, 500, 502, 503, 504 };
+static const int statuses[] = { 200, 201, 204, 206, 304, 307, 400, 403, 404, 405, 408, 409, 411,
+                                413, 414, 415, 416, 417, 429, 431, 500, 502, 503, 504, 505 };
 #define N_STATUSES (sizeof statuses / sizeof statuses[0])
 
 static const unsigned bounds_ms[] = { 100, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 5000, 10000 };
 #define N_BOUNDS (sizeof bounds_ms / sizeof bounds_ms[0])
 
+/* Two threads that note two new viewers in the same place at once lose one of them until it asks again. */
 struct viewer {
-    uint64_t key; /* 0: empty */
-    uint64_t seen_ms;
-    char camera[BF_ID_SIZE];
+    atomic_ullong key;    /* 0: empty */
+    atomic_ullong camera; /* hash of its id */
+    atomic_ullong seen_ms;
+};
+
+static const struct {
+    const char *name, *label, *help;
+} http_events[BF_HTTP_EVENTS] = {
+    [BF_HTTP_REFUSED_VIEWERS] = { "belfry_http_refused_total", "viewers", "Requests refused for want of a worker." },
+    [BF_HTTP_REFUSED_BUSY] = { "belfry_http_refused_total", "busy", NULL },
+    [BF_HTTP_CUT_HEADER] = { "belfry_http_cut_off_total", "late_header", "Connections ended by the gateway." },
+    [BF_HTTP_CUT_SILENT] = { "belfry_http_cut_off_total", "silent", NULL },
+    [BF_HTTP_CUT_IDLE] = { "belfry_http_cut_off_total", "idle", NULL },
+    [BF_HTTP_CUT_BODY] = { "belfry_http_cut_off_total", "late_body", NULL },
+    [BF_HTTP_CUT_READER] = { "belfry_http_cut_off_total", "slow_reader", NULL },
 };
 
 struct bf_metrics {
@@ -28,10 +43,12 @@ struct bf_metrics {
     size_t n_routes;
     atomic_ullong *requests; /* [n_routes + 1][N_STATUSES + 1]; the last column is for any other status */
     atomic_ullong bytes_sent, starts_failed;
+    atomic_ullong http_events[BF_HTTP_EVENTS];
+    atomic_uint connections[BF_CONN_KINDS], workers, free_workers;
+    struct viewer *viewers; /* open addressing, VIEWER_SLOTS */
 
     pthread_mutex_t lock;
     uint64_t start_buckets[N_BOUNDS + 1], start_sum_ms, starts;
-    struct viewer *viewers; /* open addressing, VIEWER_SLOTS */
     struct bf_gauges gauges;
     struct bf_camera_gauge *cameras;
 };
@@ -102,6 +119,8 @@ void bf_metrics_started(struct bf_metrics *m, uint64_t took_ms)
 
 /* --- viewers --- */
 
+#define FNV_BASIS UINT64_C(14695981039346656037)
+
 /* FNV-1a: spreads; nobody gains anything by a collision. */
 static uint64_t mix(uint64_t hash, const char *text)
 {
@@ -110,41 +129,69 @@ static uint64_t mix(uint64_t hash, const char *text)
     return (hash ^ 0xff) * UINT64_C(1099511628211);
 }
 
+/* The viewer's place: its own, or else one that nobody has needed for long. NULL: the table is as good as full. */
+static struct viewer *place_of(struct bf_metrics *m, uint64_t key, uint64_t now_ms)
+{
+    struct viewer *stale = NULL;
+
+    for (size_t i = 0; i < VIEWER_PROBES; i++) {
+        struct viewer *v = &m->viewers[(key + i) % VIEWER_SLOTS];
+        uint64_t owner = atomic_load_explicit(&v->key, memory_order_relaxed);
+
+        if (owner == key)
+            return v;
+        if (stale == NULL &&
+            (owner == 0 || now_ms - atomic_load_explicit(&v->seen_ms, memory_order_relaxed) > VIEWER_MS))
+            stale = v;
+    }
+    return stale;
+}
+
 void bf_metrics_viewer(struct bf_metrics *m, const char *camera, const char *address, const char *agent,
                        uint64_t now_ms)
 {
-    uint64_t key = mix(mix(mix(UINT64_C(14695981039346656037), camera), address), agent) | 1;
-    struct viewer *stale = NULL;
+    uint64_t camera_hash = mix(FNV_BASIS, camera), key = mix(mix(camera_hash, address), agent) | 1;
+    struct viewer *v = place_of(m, key, now_ms);
 
-    pthread_mutex_lock(&m->lock);
-    for (size_t i = 0; i < 16; i++) { /* beyond that the table is as good as full: the viewer goes uncounted */
-        struct viewer *v = &m->viewers[(key + i) % VIEWER_SLOTS];
-
-        if (v->key == key) {
-            v->seen_ms = now_ms;
-            stale = NULL;
-            break;
-        }
-        if (stale == NULL && (v->key == 0 || now_ms - v->seen_ms > VIEWER_MS))
-            stale = v;
+    if (v == NULL)
+        return;
+    if (atomic_load_explicit(&v->key, memory_order_relaxed) != key) {
+        atomic_store_explicit(&v->camera, camera_hash, memory_order_relaxed);
+        atomic_store_explicit(&v->key, key, memory_order_relaxed);
+    } else if (now_ms - atomic_load_explicit(&v->seen_ms, memory_order_relaxed) < VIEWER_NOTED_MS) {
+        return; /* many threads read this, few write it */
     }
-    if (stale != NULL) {
-        stale->key = key;
-        stale->seen_ms = now_ms;
-        memcpy(stale->camera, camera, strlen(camera) + 1);
-    }
-    pthread_mutex_unlock(&m->lock);
+    atomic_store_explicit(&v->seen_ms, now_ms, memory_order_relaxed);
 }
 
 static unsigned count_viewers(const struct bf_metrics *m, const char *camera, uint64_t now_ms)
 {
+    uint64_t camera_hash = mix(FNV_BASIS, camera);
     unsigned n = 0;
 
     for (size_t i = 0; i < VIEWER_SLOTS; i++) {
-        const struct viewer *v = &m->viewers[i];
-        n += v->key != 0 && now_ms - v->seen_ms <= VIEWER_MS && strcmp(v->camera, camera) == 0;
+        struct viewer *v = &m->viewers[i];
+        n += atomic_load_explicit(&v->key, memory_order_relaxed) != 0 &&
+             now_ms - atomic_load_explicit(&v->seen_ms, memory_order_relaxed) <= VIEWER_MS &&
+             atomic_load_explicit(&v->camera, memory_order_relaxed) == camera_hash;
     }
     return n;
+}
+
+/* --- connections --- */
+
+void bf_metrics_http_event(struct bf_metrics *m, enum bf_http_event event)
+{
+    atomic_fetch_add_explicit(&m->http_events[event], 1, memory_order_relaxed);
+}
+
+void bf_metrics_connections(struct bf_metrics *m, const unsigned counts[static BF_CONN_KINDS], unsigned workers,
+                            unsigned free_workers)
+{
+    for (int i = 0; i < BF_CONN_KINDS; i++)
+        atomic_store_explicit(&m->connections[i], counts[i], memory_order_relaxed);
+    atomic_store_explicit(&m->workers, workers, memory_order_relaxed);
+    atomic_store_explicit(&m->free_workers, free_workers, memory_order_relaxed);
 }
 
 int bf_metrics_set(struct bf_metrics *m, const struct bf_gauges *g)
@@ -193,6 +240,28 @@ static void add_requests(struct bf_text *t, struct bf_metrics *m)
     }
 }
 
+static void add_http_events(struct bf_text *t, struct bf_metrics *m)
+{
+    for (int i = 0; i < BF_HTTP_EVENTS; i++) {
+        if (http_events[i].help != NULL)
+            add_head(t, http_events[i].name, "counter", http_events[i].help);
+        bf_text_add(t, "%s{reason=\"%s\"} %" PRIu64 "\n", http_events[i].name, http_events[i].label,
+                    (uint64_t)atomic_load_explicit(&m->http_events[i], memory_order_relaxed));
+    }
+}
+
+static void add_connections(struct bf_text *t, struct bf_metrics *m)
+{
+    add_head(t, "belfry_http_connections", "gauge", "Open connections, by what they did last; silent: nothing yet.");
+    for (int i = 0; i < BF_CONN_KINDS; i++)
+        bf_text_add(t, "belfry_http_connections{kind=\"%s\"} %u\n", bf_conn_kind_name((enum bf_conn_kind)i),
+                    atomic_load_explicit(&m->connections[i], memory_order_relaxed));
+    add_one(t, "belfry_http_workers", "gauge", "Threads that serve connections.",
+            atomic_load_explicit(&m->workers, memory_order_relaxed));
+    add_one(t, "belfry_http_workers_free", "gauge", "Those of them that serve nobody.",
+            atomic_load_explicit(&m->free_workers, memory_order_relaxed));
+}
+
 static void add_starts(struct bf_text *t, const struct bf_metrics *m)
 {
     uint64_t sum = 0;
@@ -238,6 +307,8 @@ struct bf_blob *bf_metrics_render(struct bf_metrics *m, uint64_t now_ms)
     struct bf_text t = { 0 };
 
     add_requests(&t, m);
+    add_http_events(&t, m);
+    add_connections(&t, m);
     add_one(&t, "belfry_http_sent_bytes_total", "counter", "Bytes of bodies sent.", atomic_load(&m->bytes_sent));
     add_one(&t, "belfry_starts_failed_total", "counter", "Starts that did not come up.",
             atomic_load(&m->starts_failed));

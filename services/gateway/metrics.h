@@ -8,6 +8,7 @@
 
 #include "base/id.h"
 #include "bus/verify.h"
+#include "gateway/admission.h"
 #include "gateway/blob.h"
 #include "gateway/router.h"
 
@@ -24,6 +25,22 @@ void bf_metrics_start_failed(struct bf_metrics *m);
 /* Somebody asked for that camera's playlist: a viewer, recognised by address and browser for ten seconds. */
 void bf_metrics_viewer(struct bf_metrics *m, const char *camera, const char *address, const char *agent,
                        uint64_t now_ms);
+
+/* What was refused for want of a worker, and who was cut off. */
+enum bf_http_event {
+    BF_HTTP_REFUSED_VIEWERS, /* as many media connections as there may be */
+    BF_HTTP_REFUSED_BUSY,    /* no worker but those kept for health */
+    BF_HTTP_CUT_HEADER,      /* its first header took too long */
+    BF_HTTP_CUT_SILENT,      /* silent, while others came */
+    BF_HTTP_CUT_IDLE,        /* idle, while others waited for a worker */
+    BF_HTTP_CUT_BODY,        /* its body took too long */
+    BF_HTTP_CUT_READER,      /* did not take what it had asked for */
+    BF_HTTP_EVENTS
+};
+void bf_metrics_http_event(struct bf_metrics *m, enum bf_http_event event);
+/* Levels: connections of each kind, workers, those of them that are free. */
+void bf_metrics_connections(struct bf_metrics *m, const unsigned counts[static BF_CONN_KINDS], unsigned workers,
+                            unsigned free_workers);
 
 struct bf_camera_gauge {
     char id[BF_ID_SIZE];

@@ -9,6 +9,9 @@
 #include <civetweb.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+
+#define BODY_MS 5000
 
 const char *bf_request_header(const struct bf_request *r, const char *name)
 {
@@ -61,8 +64,14 @@ int bf_request_body(struct bf_request *r, char *buf, size_t *ret_size)
     int failed = go_on(r);
     if (failed != 0)
         return failed;
+    uint64_t until_ms = bf_mono_ms() + BODY_MS;
     while (size < (size_t)length) {
         int n = mg_read(r->conn, buf + size, (size_t)length - size);
+        if (size + (size_t)(n > 0 ? n : 0) < (size_t)length && bf_mono_ms() >= until_ms) {
+            r->close = true;
+            bf_metrics_http_event(r->app->metrics, BF_HTTP_CUT_BODY);
+            return bf_problem(r, 408, "body_late", "The body has not come within %d seconds.", BODY_MS / 1000);
+        }
         if (n <= 0) {
             r->close = true;
             return bf_problem(r, 400, "body_cut_off", "The body ended after %zu of %lld bytes.", size, length);

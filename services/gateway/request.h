@@ -7,12 +7,16 @@
 
 #include "gateway/app.h"
 #include "gateway/body.h"
+#include "gateway/lobby.h"
+#include "gateway/sending.h"
 
 struct mg_connection;
 
 struct bf_request {
     struct bf_app *app;
     struct mg_connection *conn;
+    struct bf_connection *connection;
+    struct bf_pace pace;   /* of the client, in taking the answer */
     enum bf_method method; /* 0: one that no route knows */
     struct bf_path path;
     const char *query; /* without the '?'; NULL: none */
@@ -20,6 +24,7 @@ struct bf_request {
     const char *cors; /* origin that may read the answer; NULL: none asked, or not allowed */
     const char *uri;  /* of the path, for problems: parsed, so safe to print; "" before that */
     bool close;       /* the connection ends with this answer */
+    bool chunked;     /* the body that is being sent goes out in chunks */
 };
 
 const char *bf_request_header(const struct bf_request *r, const char *name); /* first of that name, or NULL */
@@ -42,17 +47,29 @@ struct bf_response {
     const char *encoding;   /* Content-Encoding */
     const char *preflight;  /* methods that another origin may use here, in answer to its OPTIONS */
     unsigned retry_after_s; /* 0: none */
+    unsigned expires_s;     /* Expires so long from now; 0: none */
     bool vary_encoding;
     bool accept_ranges;
     bool page;         /* HTML, CSS, scripts: with a Content-Security-Policy */
     bool event_stream; /* no length: it ends with the connection */
+    bool chunked;      /* no length: follows by bf_send_chunk, and ends with bf_send_end; with HTTP/1.0 as above */
 };
 
-/* Header and body in one write where the body is small. Returns the status. */
+/* Header and body in one write. Returns the status. */
 int bf_respond(struct bf_request *r, const struct bf_response *a);
-/* The header only, for a body of a->size bytes that follows by bf_send. -EPIPE: the client is gone. */
+/* Header, then a->size bytes of `file`: out of the page cache, without a copy. Returns the status. */
+int bf_respond_from_file(struct bf_request *r, const struct bf_response *a, int file, uint64_t offset);
+/* The header only, for a body of a->size bytes that follows by bf_send. -EPIPE: the client is gone, or has
+ * been cut off since it did not take what it had asked for (sending.h). */
 int bf_respond_head(struct bf_request *r, const struct bf_response *a);
 int bf_send(struct bf_request *r, const void *data, size_t size); /* 0 or -EPIPE */
+
+/* One chunk of the body of an answer with `chunked`, in one write. 0 or -EPIPE. */
+int bf_send_chunk(struct bf_request *r, const void *data, size_t size);
+/* The end of that body. One that is not ended ends with its connection, and the client sees that it was cut. */
+int bf_send_end(struct bf_request *r);
+/* Bytes that are in memory, or the part of them that the Range header asks for; otherwise like bf_send_file. */
+int bf_send_blob(struct bf_request *r, const struct bf_blob *blob, const struct bf_response *a);
 
 /* RFC 9457. `code` is a stable lower-case word. */
 int bf_problem(struct bf_request *r, int status, const char *code, const char *detail, ...)

@@ -1,25 +1,21 @@
 #include "gateway/request.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <civetweb.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
-#include "gateway/http_server.h"
+#include "base/clock.h"
 #include "gateway/status_text.h"
 
 #define HEAD_MAX 2048
-#define ONE_WRITE_MAX 65536 /* bodies up to here go out together with their header */
 
 /* Scripts, styles and media from here only; players make blob: URLs and workers of their own. */
 #define PAGE_POLICY                                                                                                    \
@@ -31,32 +27,67 @@ struct head {
     size_t size;
 };
 
-__attribute__((format(printf, 2, 3))) static void add(struct head *h, const char *format, ...)
+/* Every value is short and ours: one that does not fit cannot be. */
+static void add(struct head *h, const char *text)
 {
-    va_list args;
+    size_t size = strlen(text);
 
-    va_start(args, format);
-    int n = vsnprintf(h->text + h->size, sizeof h->text - h->size, format, args);
-    va_end(args);
-    if (n > 0 && (size_t)n < sizeof h->text - h->size)
-        h->size += (size_t)n; /* every value is short and ours: a line that does not fit cannot be */
+    if (h->size + size <= sizeof h->text) {
+        memcpy(h->text + h->size, text, size);
+        h->size += size;
+    }
 }
 
-static void add_if(struct head *h, const char *name, const char *value)
+static void add_number(struct head *h, uint64_t n)
 {
-    if (value != NULL)
-        add(h, "%s: %s\r\n", name, value);
+    char digits[21], *at = digits + sizeof digits - 1;
+
+    *at = '\0';
+    do {
+        *--at = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    add(h, at);
 }
 
-static void add_date(struct head *h)
+static void add_field(struct head *h, const char *name, const char *value)
 {
-    char text[40];
-    time_t now = time(NULL);
+    if (value == NULL)
+        return;
+    add(h, name);
+    add(h, value);
+    add(h, "\r\n");
+}
+
+static void format_time(char ret[static 32], uint64_t unix_s)
+{
+    time_t t = (time_t)unix_s;
     struct tm tm;
 
-    gmtime_r(&now, &tm);
-    strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-    add(h, "Date: %s\r\n", text);
+    gmtime_r(&t, &tm);
+    strftime(ret, 32, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+static void add_expires(struct head *h, unsigned in_s)
+{
+    char text[32];
+
+    if (in_s == 0)
+        return;
+    format_time(text, bf_unix_ms() / 1000 + in_s);
+    add_field(h, "Expires: ", text);
+}
+
+/* Made once a second for each connection. */
+static void add_date(struct head *h, struct bf_connection *c)
+{
+    uint64_t now_s = bf_unix_ms() / 1000;
+
+    if (c->date_s != now_s) {
+        format_time(c->date, now_s);
+        c->date_s = now_s;
+    }
+    add_field(h, "Date: ", c->date);
 }
 
 static void add_cors(struct head *h, const struct bf_request *r, const struct bf_response *a)
@@ -64,78 +95,136 @@ static void add_cors(struct head *h, const struct bf_request *r, const struct bf
     bool varies = r->app->config->gateway.n_cors > 0;
 
     if (varies || a->vary_encoding)
-        add(h, "Vary: %s%s%s\r\n", varies ? "Origin" : "", varies && a->vary_encoding ? ", " : "",
-            a->vary_encoding ? "Accept-Encoding" : "");
+        add_field(h, "Vary: ", !varies ? "Accept-Encoding" : a->vary_encoding ? "Origin, Accept-Encoding" : "Origin");
     if (r->cors == NULL)
         return;
-    add(h, "Access-Control-Allow-Origin: %s\r\n", r->cors);
-    if (a->preflight != NULL)
-        add(h,
-            "Access-Control-Allow-Methods: %s\r\nAccess-Control-Allow-Headers: Content-Type, Range\r\n"
-            "Access-Control-Max-Age: 600\r\n",
-            a->preflight);
+    add_field(h, "Access-Control-Allow-Origin: ", r->cors);
+    if (a->preflight != NULL) {
+        add_field(h, "Access-Control-Allow-Methods: ", a->preflight);
+        add(h, "Access-Control-Allow-Headers: Content-Type, Range\r\nAccess-Control-Max-Age: 600\r\n");
+    }
     add(h, "Access-Control-Expose-Headers: Content-Range, Date, ETag, Location, Retry-After\r\n");
+}
+
+static bool speaks_1_1(const struct bf_request *r)
+{
+    const char *version = mg_get_request_info(r->conn)->http_version;
+
+    return version != NULL && strcmp(version, "1.1") == 0;
 }
 
 /* Does the client want the connection to end? Must agree with what the HTTP library does next. */
 static bool client_closes(const struct bf_request *r)
 {
     const char *wish = bf_request_header(r, "Connection");
-    const char *version = mg_get_request_info(r->conn)->http_version;
 
-    if (wish != NULL)
-        return strcasestr(wish, "keep-alive") == NULL;
-    return version == NULL || strcmp(version, "1.1") != 0;
+    return wish != NULL ? strcasestr(wish, "keep-alive") == NULL : !speaks_1_1(r);
+}
+
+static bool has_no_length(const struct bf_response *a)
+{
+    return a->event_stream || a->chunked;
 }
 
 static bool ends_here(struct bf_request *r, const struct bf_response *a)
 {
-    bool end = r->close || a->event_stream || bf_http_server_crowded(r->conn);
+    bool end = r->close || (has_no_length(a) && !r->chunked);
 
     if (end)
         mg_disable_connection_keep_alive(r->conn);
     return end || client_closes(r);
 }
 
+/* How long the body is, or how its end is seen. */
+static void add_framing(struct head *h, const struct bf_request *r, const struct bf_response *a)
+{
+    if (r->chunked) {
+        add(h, "Transfer-Encoding: chunked\r\n");
+    } else if (!has_no_length(a) && a->status != 204 && a->status != 304) {
+        add(h, "Content-Length: ");
+        add_number(h, a->size);
+        add(h, "\r\n");
+    }
+    if (has_no_length(a))
+        add(h, "X-Accel-Buffering: no\r\n"); /* a proxy that knows it passes on what comes as it comes */
+}
+
 static void make_head(struct head *h, struct bf_request *r, const struct bf_response *a)
 {
+    r->chunked = a->chunked && speaks_1_1(r);
     h->size = 0;
-    add(h, "HTTP/1.1 %d %s\r\n", a->status, bf_status_text(a->status));
-    add_date(h);
-    add(h, "Connection: %s\r\n", ends_here(r, a) ? "close" : "keep-alive");
-    if (!a->event_stream && a->status != 204 && a->status != 304)
-        add(h, "Content-Length: %zu\r\n", a->size);
-    add_if(h, "Content-Type", a->type);
-    add_if(h, "Content-Encoding", a->encoding);
-    add_if(h, "Content-Range", a->content_range);
-    add_if(h, "Accept-Ranges", a->accept_ranges ? "bytes" : NULL);
-    add_if(h, "ETag", a->etag);
-    add_if(h, "Location", a->location);
-    add_if(h, "Allow", a->allow);
-    if (a->retry_after_s > 0)
-        add(h, "Retry-After: %u\r\n", a->retry_after_s);
-    add(h, "Cache-Control: %s\r\n", a->cache == NULL ? "no-store" : a->cache);
+    add(h, "HTTP/1.1 ");
+    add_number(h, (uint64_t)a->status);
+    add(h, " ");
+    add(h, bf_status_text(a->status));
+    add(h, "\r\n");
+    add_date(h, r->connection);
+    add_field(h, "Connection: ", ends_here(r, a) ? "close" : "keep-alive");
+    add_framing(h, r, a);
+    add_field(h, "Content-Type: ", a->type);
+    add_field(h, "Content-Encoding: ", a->encoding);
+    add_field(h, "Content-Range: ", a->content_range);
+    add_field(h, "Accept-Ranges: ", a->accept_ranges ? "bytes" : NULL);
+    add_field(h, "ETag: ", a->etag);
+    add_field(h, "Location: ", a->location);
+    add_field(h, "Allow: ", a->allow);
+    if (a->retry_after_s > 0) {
+        add(h, "Retry-After: ");
+        add_number(h, a->retry_after_s);
+        add(h, "\r\n");
+    }
+    add_expires(h, a->expires_s);
+    add_field(h, "Cache-Control: ", a->cache == NULL ? "no-store" : a->cache);
     add_cors(h, r, a);
     add(h, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
-    add_if(h, "Content-Security-Policy", a->page ? PAGE_POLICY : NULL);
+    add_field(h, "Content-Security-Policy: ", a->page ? PAGE_POLICY : NULL);
     add(h, "\r\n");
+}
+
+/* The connection is of no use any more when something could not be sent. */
+static int after_sending(struct bf_request *r, int sent)
+{
+    if (sent == 0)
+        return 0;
+    if (sent == -ETIMEDOUT)
+        bf_metrics_http_event(r->app->metrics, BF_HTTP_CUT_READER);
+    r->close = true;
+    mg_disable_connection_keep_alive(r->conn);
+    return -EPIPE;
+}
+
+static int send_pieces(struct bf_request *r, struct iovec *pieces, int n, bool more)
+{
+    return after_sending(r, bf_send_pieces(r->connection->fd, pieces, n, more, &r->pace));
 }
 
 int bf_send(struct bf_request *r, const void *data, size_t size)
 {
-    const char *at = data;
+    struct iovec piece = { .iov_base = (void *)data, .iov_len = size };
 
-    while (size > 0) {
-        int n = mg_write(r->conn, at, size);
-        if (n <= 0) {
-            r->close = true;
-            mg_disable_connection_keep_alive(r->conn);
-            return -EPIPE;
-        }
-        at += n;
-        size -= (size_t)n;
-    }
-    return 0;
+    return send_pieces(r, &piece, 1, false);
+}
+
+int bf_send_chunk(struct bf_request *r, const void *data, size_t size)
+{
+    char line[24];
+    struct iovec pieces[] = {
+        { .iov_base = line, .iov_len = (size_t)snprintf(line, sizeof line, "%zx\r\n", size) },
+        { .iov_base = (void *)data, .iov_len = size },
+        { .iov_base = (void *)"\r\n", .iov_len = 2 },
+    };
+
+    if (size == 0)
+        return 0; /* as a chunk it would be the end */
+    return r->chunked ? send_pieces(r, pieces, 3, false) : send_pieces(r, pieces + 1, 1, false);
+}
+
+int bf_send_end(struct bf_request *r)
+{
+    bool chunked = r->chunked;
+
+    r->chunked = false;
+    return chunked ? bf_send(r, "0\r\n\r\n", 5) : 0;
 }
 
 int bf_respond_head(struct bf_request *r, const struct bf_response *a)
@@ -146,31 +235,31 @@ int bf_respond_head(struct bf_request *r, const struct bf_response *a)
     return bf_send(r, h.text, h.size);
 }
 
-/* Header and the first bytes of the body in one write: one segment on the wire, no delay between the two. */
-static int send_together(struct bf_request *r, const struct bf_response *a, const void *body, size_t size)
+int bf_respond(struct bf_request *r, const struct bf_response *a)
+{
+    size_t size = r->method == BF_HEAD || a->status == 304 ? 0 : a->size;
+    struct head h;
+
+    make_head(&h, r, a);
+    struct iovec pieces[] = {
+        { .iov_base = h.text, .iov_len = h.size },
+        { .iov_base = (void *)a->body, .iov_len = size },
+    };
+    send_pieces(r, pieces, 2, false);
+    bf_metrics_sent(r->app->metrics, size);
+    return a->status;
+}
+
+/* A file that ends early ends the connection, so that the client sees that something is missing. */
+int bf_respond_from_file(struct bf_request *r, const struct bf_response *a, int file, uint64_t offset)
 {
     struct head h;
 
     make_head(&h, r, a);
-    char *both = malloc(h.size + size);
-    if (both == NULL)
-        return bf_send(r, h.text, h.size) < 0 ? -EPIPE : bf_send(r, body, size);
-    memcpy(both, h.text, h.size);
-    if (size > 0)
-        memcpy(both + h.size, body, size);
-    int sent = bf_send(r, both, h.size + size);
-    free(both);
-    return sent;
-}
-
-int bf_respond(struct bf_request *r, const struct bf_response *a)
-{
-    size_t size = r->method == BF_HEAD || a->status == 304 ? 0 : a->size;
-    size_t together = size <= ONE_WRITE_MAX ? size : 0;
-
-    if (send_together(r, a, a->body, together) == 0 && size > together)
-        bf_send(r, a->body, size);
-    bf_metrics_sent(r->app->metrics, size);
+    struct iovec piece = { .iov_base = h.text, .iov_len = h.size };
+    if (send_pieces(r, &piece, 1, true) == 0)
+        after_sending(r, bf_send_range(r->connection->fd, file, offset, a->size, &r->pace));
+    bf_metrics_sent(r->app->metrics, a->size);
     return a->status;
 }
 

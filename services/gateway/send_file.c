@@ -4,56 +4,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 
-#define CHUNK 65536
-
 static int gone(struct bf_request *r)
 {
     return bf_problem(r, 404, "not_found", "There is nothing here (any more).");
-}
-
-/* Bytes of a file after the header, chunk by chunk; a file that ends early ends the connection, so that the client sees
- * that something is missing. */
-static int send_bytes(struct bf_request *r, int fd, uint64_t offset, uint64_t length)
-{
-    _cleanup_(bf_freep) char *chunk = malloc(CHUNK);
-
-    while (chunk != NULL && length > 0) {
-        size_t n = length < CHUNK ? (size_t)length : CHUNK;
-
-        if (bf_pread_all(fd, chunk, n, (off_t)offset) < 0)
-            break;
-        if (bf_send(r, chunk, n) < 0)
-            return -EPIPE;
-        bf_metrics_sent(r->app->metrics, n);
-        offset += n;
-        length -= n;
-    }
-    if (length > 0)
-        r->close = true;
-    return 0;
-}
-
-/* A small body goes out with its header in one write. */
-static int send_small(struct bf_request *r, int fd, uint64_t offset, struct bf_response *a)
-{
-    _cleanup_(bf_freep) char *body = malloc(a->size);
-
-    if (body == NULL)
-        return bf_problem_for(r, 503, "no_memory", 1, 0, "There is no memory to read the file.");
-    int failed = bf_pread_all(fd, body, a->size, (off_t)offset);
-    if (failed == -ENODATA)
-        return gone(r);
-    if (failed < 0)
-        return bf_problem(r, 500, "read_failed", "The file could not be read: %s.", strerror(-failed));
-    a->body = body;
-    return bf_respond(r, a);
 }
 
 /* The part of `length` bytes that the request asks for. False: none; it has been answered, *ret_status says how. */
@@ -72,7 +31,9 @@ static bool choose_range(struct bf_request *r, uint64_t length, const struct bf_
     return false;
 }
 
-static int send_open_file(struct bf_request *r, int fd, uint64_t offset, uint64_t length, const struct bf_response *a)
+/* Out of `data`, or where that is NULL out of the file. */
+static int send_asked(struct bf_request *r, int fd, const char *data, uint64_t offset, uint64_t length,
+                      const struct bf_response *a)
 {
     struct bf_response b = *a;
     struct bf_range range;
@@ -96,23 +57,31 @@ static int send_open_file(struct bf_request *r, int fd, uint64_t offset, uint64_
         b.size = (size_t)range.length;
         offset += range.first;
     }
-    if (r->method == BF_HEAD || b.size == 0)
+    b.body = data == NULL ? NULL : data + offset;
+    if (data != NULL || r->method == BF_HEAD || b.size == 0)
         return bf_respond(r, &b);
-    if (b.size <= CHUNK)
-        return send_small(r, fd, offset, &b);
-    if (bf_respond_head(r, &b) == 0)
-        send_bytes(r, fd, offset, b.size);
-    return b.status;
+    return bf_respond_from_file(r, &b, fd, offset);
 }
 
+/* A file that is not there, or could not be opened just now. */
+static int not_opened(struct bf_request *r, int error)
+{
+    if (error == -EMFILE || error == -ENFILE)
+        return bf_problem_for(r, 503, "busy", 1, 0, "Too many files are open.");
+    return gone(r);
+}
+
+/* A descriptor, or a negative errno. */
 static int open_file(int dirfd, const char *name, struct stat *ret)
 {
     int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
-    if (fd < 0 || (fstat(fd, ret) == 0 && S_ISREG(ret->st_mode)))
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, ret) == 0 && S_ISREG(ret->st_mode))
         return fd;
     close(fd);
-    return -1;
+    return -ENOENT;
 }
 
 int bf_send_file(struct bf_request *r, int dirfd, const char *name, uint64_t offset, uint64_t length,
@@ -121,9 +90,16 @@ int bf_send_file(struct bf_request *r, int dirfd, const char *name, uint64_t off
     struct stat st;
     _cleanup_(bf_closep) int fd = open_file(dirfd, name, &st);
 
-    if (fd < 0 || (uint64_t)st.st_size < offset + length)
+    if (fd < 0)
+        return not_opened(r, fd);
+    if ((uint64_t)st.st_size < offset + length)
         return gone(r);
-    return send_open_file(r, fd, offset, length, a);
+    return send_asked(r, fd, NULL, offset, length, a);
+}
+
+int bf_send_blob(struct bf_request *r, const struct bf_blob *blob, const struct bf_response *a)
+{
+    return send_asked(r, -1, blob->data, 0, blob->size, a);
 }
 
 int bf_send_whole_file(struct bf_request *r, int dirfd, const char *name, const struct bf_response *a)
@@ -134,9 +110,9 @@ int bf_send_whole_file(struct bf_request *r, int dirfd, const char *name, const 
     _cleanup_(bf_closep) int fd = open_file(dirfd, name, &st);
 
     if (fd < 0)
-        return gone(r);
+        return not_opened(r, fd);
     snprintf(etag, sizeof etag, "\"%" PRIx64 "-%" PRIx64 ".%lx\"", (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
              (unsigned long)st.st_mtim.tv_nsec);
     b.etag = etag;
-    return send_open_file(r, fd, 0, (uint64_t)st.st_size, &b);
+    return send_asked(r, fd, NULL, 0, (uint64_t)st.st_size, &b);
 }

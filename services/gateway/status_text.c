@@ -11,10 +11,12 @@ static const struct {
     { 204, "No Content" },
     { 206, "Partial Content" },
     { 304, "Not Modified" },
+    { 307, "Temporary Redirect" },
     { 400, "Bad Request" },
     { 403, "Forbidden" },
     { 404, "Not Found" },
     { 405, "Method Not Allowed" },
+    { 408, "Request Timeout" },
     { 409, "Conflict" },
     { 411, "Length Required" },
     { 413, "Content Too Large" },
@@ -27,6 +29,7 @@ static const struct {
     { 502, "Bad Gateway" },
     { 503, "Service Unavailable" },
     { 504, "Gateway Timeout" },
+    { 505, "HTTP Version Not Supported" },
 };
 
 const char *bf_status_text(int status)
