@@ -3,11 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "gateway/cond.h"
 #include "gateway/playlist.h"
-
-#define HOLD_TARGETS 3 /* a held request is given up after so many target durations (6.2.5.2) */
 
 int bf_live_acquire(struct bf_live *l, const char *camera, const char *session, struct bf_live_session **ret)
 {
@@ -40,22 +36,9 @@ int bf_live_dir(const struct bf_live_session *s)
     return s->dirfd;
 }
 
-static uint32_t target_s(const struct bf_live_session *s)
+const char *bf_live_id(const struct bf_live_session *s)
 {
-    return s->view.target_duration_s == 0 ? 1 : s->view.target_duration_s;
-}
-
-uint32_t bf_live_target_s(struct bf_live *l, const struct bf_live_session *s)
-{
-    pthread_mutex_lock(&l->lock);
-    uint32_t found = target_s(s);
-    pthread_mutex_unlock(&l->lock);
-    return found;
-}
-
-unsigned bf_live_waiting(const struct bf_live *l)
-{
-    return atomic_load_explicit(&l->waiting, memory_order_relaxed);
+    return s->id;
 }
 
 size_t bf_live_count(struct bf_live *l)
@@ -66,65 +49,19 @@ size_t bf_live_count(struct bf_live *l)
     return n;
 }
 
-/* --- waiting --- */
-
-/* What a request waits for. Called with the lock held: 0 or the final error, -EAGAIN to go on waiting. */
-typedef int (*bf_ready_fn)(struct bf_live_session *s, void *user);
-
-static int wait_until(struct bf_live *l, struct bf_live_session *s, uint64_t deadline_us, bf_ready_fn ready, void *user)
-{
-    for (;;) {
-        int r = s->gone ? -ENOENT : ready(s, user);
-        if (r != -EAGAIN)
-            return r;
-        if (l->shut)
-            return -ESHUTDOWN;
-        if (bf_cond_wait_until(&l->moved, &l->lock, deadline_us) == ETIMEDOUT)
-            return s->gone || (r = ready(s, user)) == -EAGAIN ? -ETIMEDOUT : r;
-    }
-}
-
-/* With the lock held: answers at once if it can, else waits if there is room for one who waits. */
-static int await(struct bf_live *l, struct bf_live_session *s, bf_ready_fn ready, void *user)
-{
-    int r = s->gone ? -ENOENT : ready(s, user);
-
-    if (r != -EAGAIN)
-        return r;
-    if (atomic_fetch_add(&l->waiting, 1) >= l->max_waiting)
-        r = -EBUSY;
-    else
-        r = wait_until(l, s, bf_mono_us() + (uint64_t)target_s(s) * HOLD_TARGETS * 1000000, ready, user);
-    atomic_fetch_sub(&l->waiting, 1);
-    return r;
-}
-
 /* --- playlists --- */
 
-static void drop_stale_renderings(struct bf_live_session *s)
+/* With the lock held. The loop makes the next ones in advance. */
+static int give(struct bf_live_session *s, enum bf_rendering which, bool gzip, struct bf_blob **ret)
 {
-    if (s->rendered_revision == s->view.revision)
-        return;
-    s->rendered_revision = s->view.revision;
-    for (int i = 0; i < BF_RENDERINGS; i++) {
-        bf_blob_unref(BF_TAKE(s->plain[i]));
-        bf_blob_unref(BF_TAKE(s->gzip[i]));
-    }
-}
+    enum bf_coding coding = gzip ? BF_GZIP : BF_PLAIN;
+    struct bf_blob *made = bf_live_render(s, &s->renderings, which, coding);
 
-static struct bf_blob *render(struct bf_live_session *s, enum bf_rendering which, bool gzip)
-{
-    drop_stale_renderings(s);
-    if (s->plain[which] == NULL) {
-        struct bf_text t = { 0 };
-        bf_playlist_media(&t, &s->view, s->gone_discontinuities, which == BF_DELTA);
-        s->plain[which] = bf_text_take(&t);
-    }
-    if (gzip && s->plain[which] != NULL && s->gzip[which] == NULL)
-        s->gzip[which] = bf_blob_gzip(s->plain[which]);
-
-    struct bf_blob *found = gzip ? s->gzip[which] : s->plain[which];
-    return found == NULL ? NULL : bf_blob_ref(found);
+    s->asked[which][coding] = BF_LIVE_ASKED;
+    if (made == NULL)
+        return -ENOMEM;
+    *ret = made;
+    return 0;
 }
 
 struct playlist_request {
@@ -141,79 +78,53 @@ static int playlist_ready(struct bf_live_session *s, void *user)
         return 0;
     case BF_RELOAD_REFUSE:
         return -EINVAL;
+    case BF_RELOAD_TOO_EARLY:
+        return -ERANGE;
     default:
         return -EAGAIN;
     }
 }
 
 int bf_live_playlist(struct bf_live *l, struct bf_live_session *s, const struct bf_hls_query *q, bool gzip,
-                     struct bf_blob **ret, struct bf_error *e)
+                     struct bf_blob **ret, bool *ret_heeded, struct bf_error *e)
 {
     struct playlist_request request = { .query = q, .e = e };
 
-    pthread_mutex_lock(&l->lock);
-    int r = await(l, s, playlist_ready, &request);
+    pthread_mutex_lock(&s->lock);
+    int r = bf_live_await(l, s, false, playlist_ready, &request);
+    *ret_heeded = bf_playlist_heeds(&s->view, q);
     if (r == 0) {
         bool delta = q->skip != BF_HLS_SKIP_NO && !s->view.ended && bf_playlist_skippable(&s->view) > 0;
-        *ret = render(s, delta ? BF_DELTA : BF_WHOLE, gzip);
-        r = *ret == NULL ? -ENOMEM : 0;
+        r = give(s, delta ? BF_DELTA : BF_WHOLE, gzip, ret);
     }
-    pthread_mutex_unlock(&l->lock);
+    pthread_mutex_unlock(&s->lock);
     return r;
 }
 
-int bf_live_index(struct bf_live *l, struct bf_live_session *s, struct bf_blob **ret)
+int bf_live_index(struct bf_live_session *s, bool gzip, struct bf_blob **ret)
 {
-    struct bf_text t = { 0 };
-
-    pthread_mutex_lock(&l->lock);
-    bool there = !s->gone && s->view.n_parts > 0;
-    if (there)
-        bf_playlist_index(&t, &s->view);
-    pthread_mutex_unlock(&l->lock);
-    if (!there)
-        return -ENOENT;
-    *ret = bf_text_take(&t);
-    return *ret == NULL ? -ENOMEM : 0;
-}
-
-/* --- media --- */
-
-struct part_request {
-    uint64_t counter;
-    struct bf_live_slice *ret;
-};
-
-static int part_ready(struct bf_live_session *s, void *user)
-{
-    const struct part_request *r = user;
-    const struct bf_part_view *p = bf_session_view_part(&s->view, r->counter);
-
-    if (p != NULL) {
-        *r->ret = (struct bf_live_slice){ .msn = p->msn, .offset = p->offset, .length = p->length };
-        return 0;
-    }
-    bool hinted = !s->view.ended && r->counter == s->view.next_counter;
-    return hinted ? -EAGAIN : -ENOENT;
-}
-
-int bf_live_part(struct bf_live *l, struct bf_live_session *s, uint64_t counter, struct bf_live_slice *ret)
-{
-    struct part_request request = { .counter = counter, .ret = ret };
-
-    pthread_mutex_lock(&l->lock);
-    int r = await(l, s, part_ready, &request);
-    pthread_mutex_unlock(&l->lock);
+    pthread_mutex_lock(&s->lock);
+    int r = s->gone || !bf_playlist_has_media(&s->view) ? -ENOENT : give(s, BF_INDEX, gzip, ret);
+    pthread_mutex_unlock(&s->lock);
     return r;
 }
 
-int bf_live_segment(struct bf_live *l, struct bf_live_session *s, uint64_t msn, struct bf_live_slice *ret)
+/* --- the manifest --- */
+
+static int manifest_ready(struct bf_live_session *s, void *user)
 {
-    pthread_mutex_lock(&l->lock);
-    const struct bf_segment_view *v = s->gone ? NULL : bf_session_view_segment(&s->view, msn);
-    bool there = v != NULL && v->complete && !v->gap;
-    if (there)
-        *ret = (struct bf_live_slice){ .msn = msn, .length = v->bytes };
-    pthread_mutex_unlock(&l->lock);
-    return there ? 0 : -ENOENT;
+    (void)user;
+    if (!bf_playlist_playable(&s->view))
+        return -EAGAIN;
+    return s->periods.n == 0 ? -ENOENT : 0; /* it ended before anything came */
+}
+
+int bf_live_manifest(struct bf_live *l, struct bf_live_session *s, bool gzip, struct bf_blob **ret)
+{
+    pthread_mutex_lock(&s->lock);
+    int r = bf_live_await(l, s, false, manifest_ready, NULL);
+    if (r == 0)
+        r = give(s, BF_MANIFEST, gzip, ret);
+    pthread_mutex_unlock(&s->lock);
+    return r;
 }

@@ -25,6 +25,8 @@ static int get_ready(struct bf_request *r)
 
     if (atomic_load(&r->app->ready))
         return respond_text(r, "application/json", ready, sizeof ready - 1);
+    if (r->app->config->gateway.media_only)
+        return bf_problem_for(r, 503, "not_ready", 1, 0, "The media directory cannot be read: nothing can be served.");
     return bf_problem_for(r, 503, "not_ready", 1, 0,
                           atomic_load(&r->app->connected)
                               ? "No ingest node is online: nothing can be started."
@@ -49,10 +51,16 @@ static int get_openapi(struct bf_request *r)
                                                 .cache = "public, max-age=60" });
 }
 
+/* What clocks are set by, where a player must know which segment exists by now: xs:dateTime. */
+static int get_time(struct bf_request *r)
+{
+    char now[25];
+
+    bf_rfc3339(now, bf_unix_ms());
+    return respond_text(r, "text/plain; charset=utf-8", now, sizeof now - 1);
+}
+
 const struct bf_http_route bf_routes_ops[] = {
-    { BF_GET, "/healthz", get_health },
-    { BF_GET, "/readyz", get_ready },
-    { BF_GET, "/metrics", get_metrics },
-    { BF_GET, "/openapi.json", get_openapi },
-    { 0 },
+    { BF_GET, "/api/v1/time", get_time }, { BF_GET, "/healthz", get_health },       { BF_GET, "/readyz", get_ready },
+    { BF_GET, "/metrics", get_metrics },  { BF_GET, "/openapi.json", get_openapi }, { 0 },
 };

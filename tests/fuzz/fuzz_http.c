@@ -1,5 +1,6 @@
-/* Everything of an HTTP request that the gateway parses by hand: path and route, query, headers, JSON body. The input
- * is lines: path, query, Range, If-None-Match, Accept-Encoding; the rest is the body. */
+/* Everything of an HTTP request that the gateway parses by hand: path and route, query, headers, JSON body; and what
+ * blocking reload makes of the query, for a session of each kind. The input is lines: path, query, Range, If-None-Match,
+ * Accept-Encoding; the rest is the body. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,11 +10,31 @@
 #include "gateway/app.h"
 #include "gateway/body.h"
 #include "gateway/http_parse.h"
+#include "gateway/playlist.h"
 #include "gateway/router.h"
+#include "stream/layout.h"
 
 #define LINES 5
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The last segment of a path is never taken for a file that it does not name. */
+static void names(const char *text)
+{
+    char name[BF_NAME_SIZE];
+    uint64_t number;
+    unsigned index;
+
+    if (bf_segment_name_parse(text, &number)) {
+        bf_segment_name(name, number);
+        assert(strcmp(name, text) == 0);
+    }
+    if (bf_init_name_parse(text, &index)) {
+        bf_init_name(name, index);
+        assert(strcmp(name, text) == 0);
+    }
+    bf_part_name_parse(text, &number);
+}
 
 static void route(const char *path_text)
 {
@@ -31,6 +52,8 @@ static void route(const char *path_text)
     assert(path.n <= BF_PATH_SEGMENTS);
     for (size_t i = 0; i < path.n; i++) /* what becomes part of a file's name */
         assert(strchr(path.segment[i], '/') == NULL && strcmp(path.segment[i], "..") != 0);
+    if (path.n > 0)
+        names(path.segment[path.n - 1]);
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (bf_route_find(app.routes, app.n_routes, methods[i], &path, &index, &p, &allowed) == 0) {
             assert(index < app.n_routes);
@@ -39,13 +62,57 @@ static void route(const char *path_text)
         }
 }
 
+/* Two whole segments of five parts and an open one of two. */
+static const struct bf_session_view *session(Belfry__V1__Profile profile, bool ended)
+{
+    static struct bf_part_view parts[12];
+    static struct bf_segment_view segments[3];
+    static struct bf_session_view v;
+
+    for (size_t i = 0; i < 12; i++)
+        parts[i] =
+            (struct bf_part_view){ .counter = i, .msn = i / 5, .duration_90k = 18000, .independent = i % 5 == 0 };
+    for (size_t i = 0; i < 3; i++)
+        segments[i] = (struct bf_segment_view){ .msn = i, .first_part = i * 5, .n_parts = i < 2 ? 5 : 2 };
+    segments[0].complete = segments[1].complete = true;
+    v = (struct bf_session_view){ .started = true,
+                                  .ended = ended,
+                                  .profile = profile,
+                                  .part_target_us = 216217,
+                                  .target_duration_s = 1,
+                                  .next_msn = 3,
+                                  .next_counter = 12,
+                                  .segments = segments,
+                                  .n_segments = 3,
+                                  .parts = parts,
+                                  .n_parts = 12 };
+    return &v;
+}
+
+static void reload(const struct bf_hls_query *q)
+{
+    struct bf_error e = { "" };
+    enum bf_reload then = bf_playlist_reload(session(BELFRY__V1__PROFILE__PROFILE_BALANCED, false), q, &e);
+
+    assert((then == BF_RELOAD_REFUSE) == (q->has_part && !q->has_msn));
+    if (then == BF_RELOAD_WAIT) /* what is waited for is near */
+        assert(q->has_msn && q->msn >= 2 && q->msn <= 3 && (!q->has_part || q->part <= 16));
+    if (q->has_msn && q->msn > 3)
+        assert(then == BF_RELOAD_TOO_EARLY);
+    assert(bf_playlist_reload(session(BELFRY__V1__PROFILE__PROFILE_BALANCED, true), q, &e) == BF_RELOAD_READY);
+    assert(bf_playlist_reload(session(BELFRY__V1__PROFILE__PROFILE_ECONOMY, false), q, &e) == BF_RELOAD_READY);
+}
+
 static void query(const char *text)
 {
     struct bf_hls_query q;
-    struct bf_error e;
+    struct bf_error e = { "" };
     char camera[BF_ID_SIZE];
 
-    bf_hls_query_parse(&q, text, &e);
+    if (bf_hls_query_parse(&q, text, &e) == 0)
+        reload(&q);
+    else
+        assert(e.text[0] != '\0');
     if (bf_query_get(text, "camera", camera, sizeof camera) == 0)
         assert(strlen(camera) < sizeof camera);
 }

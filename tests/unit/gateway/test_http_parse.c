@@ -93,7 +93,10 @@ static void test_query(void **state)
     assert_int_equal(bf_query_get("&&a=x%20y", "a", value, sizeof value), 0);
     assert_string_equal(value, "x y");
     assert_int_equal(bf_query_get("aa=1", "a", value, sizeof value), -2);
+    assert_int_equal(bf_query_get("b=1&a", "a", value, sizeof value), 0);
+    assert_string_equal(value, "");
     assert_int_equal(bf_query_get("a=1&a=2", "a", value, sizeof value), -74);
+    assert_int_equal(bf_query_get("a=1&a", "a", value, sizeof value), -74);
     assert_int_equal(bf_query_get("a=12345678", "a", value, sizeof value), -74);
     assert_int_equal(bf_query_get("a=%0a", "a", value, sizeof value), -74);
     assert_int_equal(bf_query_get("a=%4", "a", value, sizeof value), -74);
@@ -116,8 +119,22 @@ static void test_numbers(void **state)
 static void test_hls_query(void **state)
 {
     static const char *const bad[] = {
-        "_HLS_msn=",    "_HLS_msn=x", "_HLS_msn=-1",  "_HLS_msn=1&_HLS_part=1.5", "_HLS_msn=1&_HLS_msn=2",
-        "_HLS_skip=no", "_HLS_skip=", "_HLS_msn=%31%"
+        "_HLS_msn=",
+        "_HLS_msn",
+        "_HLS_msn&_HLS_part=1",
+        "_HLS_msn=x",
+        "_HLS_msn=-1",
+        "_HLS_msn=1 ",
+        "_HLS_msn=1&_HLS_part=1.5",
+        "_HLS_msn=1&_HLS_msn=2",
+        "_HLS_msn=1&_HLS_msn=1",
+        "_HLS_msn=1&_HLS_part=",
+        "_HLS_msn=18446744073709551616",
+        "_HLS_msn=0000000000000000000000000000000001",
+        "_HLS_skip=YES&_HLS_skip=v2",
+        "_HLS_skip=%zz",
+        "_HLS_skip=0123456789012345678901234567890123456789",
+        "_HLS_msn=%31%",
     };
     struct bf_hls_query q;
     struct bf_error e;
@@ -130,6 +147,12 @@ static void test_hls_query(void **state)
     }
     assert_int_equal(bf_hls_query_parse(&q, "tok=abc&_HLS_msn=12&_HLS_part=3&_HLS_skip=v2", &e), 0);
     assert_true(q.has_msn && q.has_part && q.msn == 12 && q.part == 3 && q.skip == BF_HLS_SKIP_V2);
+    assert_int_equal(bf_hls_query_parse(&q, "_HLS_part=3&_HLS_msn=%31%32&_HLS_push=1&_HLS_msnx=z&_HLS_ms=&", &e), 0);
+    assert_true(q.has_msn && q.has_part && q.msn == 12 && q.part == 3 && q.skip == BF_HLS_SKIP_NO);
+    assert_int_equal(bf_hls_query_parse(&q, "_HLS_msn=18446744073709551615&_HLS_skip=YES", &e), 0);
+    assert_true(q.msn == UINT64_MAX && q.skip == BF_HLS_SKIP_YES);
+    assert_int_equal(bf_hls_query_parse(&q, "_HLS_skip=v3", &e), 0); /* a word of another time */
+    assert_true(q.skip == BF_HLS_SKIP_NO);
     assert_int_equal(bf_hls_query_parse(&q, NULL, &e), 0);
     assert_false(q.has_msn || q.has_part || q.skip != BF_HLS_SKIP_NO);
 }

@@ -1,4 +1,4 @@
-/* The live playlists and the table of blocking reload (rfc8216bis 6.2.5.2). */
+/* The live playlists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,7 +68,7 @@ static void test_whole_playlist(void **state)
 
     assert_string_equal(render(false),
                         "#EXTM3U\n"
-                        "#EXT-X-VERSION:9\n"
+                        "#EXT-X-VERSION:6\n"
                         "#EXT-X-TARGETDURATION:1\n"
                         "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=6.0,PART-HOLD-BACK=0.699999\n"
                         "#EXT-X-PART-INF:PART-TARGET=0.233333\n"
@@ -109,6 +109,10 @@ static void test_window_slides_and_parts_leave(void **state)
     assert_non_null(strstr(text, "part-40.m4s"));
     assert_int_equal(count(text, "#EXT-X-MAP"), 1);
     assert_non_null(strstr(text, "URI=\"part-51.m4s\"\n"));
+    build_segment_end(&b); /* the hint counts as one more segment for some: the oldest of three goes at once */
+    text = render(false);
+    assert_int_equal(count(text, "#EXT-X-PART:"), 6);
+    assert_null(strstr(text, "part-44.m4s"));
 }
 
 static void test_forgetting_changes_nothing(void **state)
@@ -163,7 +167,9 @@ static void test_gap(void **state)
     build_segment(&b, 5);
     build_gap(&b, 90000);
     build_segment(&b, 5);
-    assert_non_null(strstr(render(false), "seg-0.m4s\n#EXT-X-GAP\n#EXTINF:1.000000,\nseg-1.m4s\n#EXT-X-PROGRAM"));
+    assert_non_null(strstr(render(false), "seg-0.m4s\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:01.000Z\n#EXT-X-GAP\n"
+                                          "#EXTINF:1.000000,\nseg-1.m4s\n"
+                                          "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:02.000Z\n"));
 }
 
 static void test_ended_session(void **state)
@@ -188,6 +194,7 @@ static void test_delta_update(void **state)
     assert_int_equal(bf_playlist_skippable(&view), 6); /* 12 listed, the last six seconds stay */
 
     const char *text = render(true);
+    assert_non_null(strstr(text, "#EXT-X-VERSION:9\n"));
     assert_non_null(strstr(text, "#EXT-X-MEDIA-SEQUENCE:8\n"));
     assert_non_null(strstr(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS=6\n"));
     assert_null(strstr(text, "#EXT-X-MAP"));
@@ -211,137 +218,176 @@ static void test_no_delta_of_a_short_playlist(void **state)
 static void test_part_rounding(void **state)
 {
     (void)state;
-    build_start(&b, "door", 233333, 1, 4000);
+    build_start(&b, "door", 233334, 1, 4000);
     build_init(&b);
-    build_part(&b, 21000, true, 1000); /* seven frames at 30 fps: 233333.3 us */
+    build_part(&b, 21000, true, 1000);  /* 233333.3 us: all of PART-TARGET */
+    build_part(&b, 17851, false, 1000); /* 198344.4 us: just over 85 % of it */
+    build_segment_end(&b);
+    assert_non_null(strstr(render(false), "DURATION=0.233334,"));
+    assert_non_null(strstr(render(false), "DURATION=0.198345,"));
+    assert_non_null(strstr(render(false), "#EXTINF:0.431678,\n"));
+}
+
+static void test_a_target_that_was_rounded_down_is_not_exceeded(void **state)
+{
+    (void)state;
+    begin(4000);
+    build_part(&b, 21000, true, 1000);
     assert_non_null(strstr(render(false), "DURATION=0.233333,"));
 }
 
-struct reload_row {
-    const char *query;
-    enum bf_reload then;
-};
-
-static void check_rows(const struct reload_row *rows, size_t n)
+/* A new map is hinted at as soon as it is known, before the first part that needs it (appendix B.1). */
+static void test_hint_of_a_map(void **state)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct bf_hls_query q;
-        struct bf_error e = { 0 };
-
-        assert_int_equal(bf_hls_query_parse(&q, rows[i].query, &e), 0);
-        enum bf_reload got = bf_playlist_reload(&view, &q, &e);
-        if (got != rows[i].then) {
-            print_error("%s: expected %d, got %d (%s)\n", rows[i].query, (int)rows[i].then, (int)got, e.text);
-            fail();
-        }
-        assert_int_equal(got == BF_RELOAD_REFUSE, e.text[0] != '\0');
-    }
-}
-
-static void test_blocking_reload_within_a_segment(void **state)
-{
-    static const struct reload_row rows[] = {
-        { "", BF_RELOAD_READY },
-        { "_HLS_msn=0", BF_RELOAD_READY },
-        { "_HLS_msn=1", BF_RELOAD_READY },
-        { "_HLS_msn=2", BF_RELOAD_WAIT }, /* open: not a whole segment yet */
-        { "_HLS_msn=3", BF_RELOAD_WAIT },
-        { "_HLS_msn=4", BF_RELOAD_REFUSE }, /* more than two after the last whole one */
-        { "_HLS_msn=99999999999", BF_RELOAD_REFUSE },
-        { "_HLS_msn=18446744073709551615&_HLS_part=18446744073709551615", BF_RELOAD_REFUSE },
-        { "_HLS_part=0", BF_RELOAD_REFUSE }, /* without _HLS_msn */
-        { "_HLS_msn=1&_HLS_part=4", BF_RELOAD_READY },
-        { "_HLS_msn=1&_HLS_part=5", BF_RELOAD_READY }, /* beyond a finished one: part 0 of the next, which is there */
-        { "_HLS_msn=0&_HLS_part=77", BF_RELOAD_READY },
-        { "_HLS_msn=2&_HLS_part=0", BF_RELOAD_READY },
-        { "_HLS_msn=2&_HLS_part=1", BF_RELOAD_READY },
-        { "_HLS_msn=2&_HLS_part=2", BF_RELOAD_WAIT },
-        { "_HLS_msn=2&_HLS_part=14", BF_RELOAD_WAIT }, /* 13 parts of 0.233333 s make three seconds */
-        { "_HLS_msn=2&_HLS_part=15", BF_RELOAD_REFUSE },
-        { "_HLS_msn=3&_HLS_part=0", BF_RELOAD_WAIT },
-        { "_HLS_msn=3&_HLS_part=13", BF_RELOAD_REFUSE },
-        { "_HLS_msn=1&_HLS_skip=YES", BF_RELOAD_READY },
-    };
-
     (void)state;
     begin(4000);
     build_segment(&b, 5);
-    build_segment(&b, 5);
-    build_part(&b, 18000, true, 1000);
-    build_part(&b, 18000, false, 1000);
-    check_rows(rows, sizeof rows / sizeof rows[0]);
+    assert_null(strstr(render(false), "TYPE=MAP"));
+    build_init(&b);
+    assert_non_null(strstr(render(false), "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"init-1.mp4\"\n"
+                                          "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-5.m4s\"\n"));
+    build_part_after_break(&b, 18000, 1000);
+    assert_null(strstr(render(false), "TYPE=MAP"));
 }
 
-static void test_blocking_reload_between_segments(void **state)
+/* Gaps have their time of day from what was before, however the list slides. */
+static void test_every_listed_segment_has_its_time(void **state)
 {
-    static const struct reload_row rows[] = {
-        { "_HLS_msn=0&_HLS_part=5", BF_RELOAD_WAIT }, /* stands for part 0 of segment 1 */
-        { "_HLS_msn=1&_HLS_part=0", BF_RELOAD_WAIT },
-        { "_HLS_msn=1", BF_RELOAD_WAIT },
-        { "_HLS_msn=2", BF_RELOAD_WAIT },
-        { "_HLS_msn=3", BF_RELOAD_REFUSE },
-    };
-
     (void)state;
     begin(4000);
-    build_segment(&b, 5);
-    check_rows(rows, sizeof rows / sizeof rows[0]);
-}
-
-static void test_blocking_reload_of_what_left_the_playlist(void **state)
-{
-    static const struct reload_row rows[] = {
-        { "_HLS_msn=0", BF_RELOAD_READY },
-        { "_HLS_msn=0&_HLS_part=3", BF_RELOAD_READY },
-        { "_HLS_msn=2&_HLS_part=99", BF_RELOAD_READY },
-    };
-
-    (void)state;
-    begin(4000);
-    for (int i = 0; i < 60; i++)
+    for (int i = 0; i < 5; i++)
         build_segment(&b, 5);
-    bf_session_view_forget(&view, bf_session_view_keep_start(&view));
-    assert_null(bf_session_view_segment(&view, 0));
-    check_rows(rows, sizeof rows / sizeof rows[0]);
+    for (int i = 0; i < 5; i++)
+        build_gap(&b, 90000);
+    build_part(&b, 18000, true, 1000);
+    const char *text = render(false);
+    assert_int_equal(count(text, "#EXT-X-PROGRAM-DATE-TIME:"), 5);
+    assert_non_null(strstr(text, "#EXT-X-MAP:URI=\"init.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:06.000Z\n"
+                                 "#EXT-X-GAP\n"));
+    assert_non_null(strstr(text, "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:10.000Z\n#EXT-X-PART:"));
 }
 
-static void test_blocking_reload_across_a_gap(void **state)
-{
-    static const struct reload_row rows[] = {
-        { "_HLS_msn=0&_HLS_part=9", BF_RELOAD_READY }, /* the gap is later */
-        { "_HLS_msn=1&_HLS_part=0", BF_RELOAD_WAIT },
-        { "_HLS_msn=1", BF_RELOAD_READY },
-    };
+/* --- profiles whose players are told of segments only --- */
 
+static void begin_economy(uint32_t window_ms)
+{
+    b.profile = BELFRY__V1__PROFILE__PROFILE_ECONOMY;
+    b.segment_us = 2000000;
+    build_start(&b, "door", 540541, 3, window_ms);
+    build_init(&b);
+}
+
+static void build_economy_segment(void)
+{
+    for (int i = 0; i < 4; i++)
+        build_part(&b, 45000, i == 0, 1000);
+    build_segment_end(&b);
+}
+
+static void test_economy_playlist(void **state)
+{
     (void)state;
-    begin(4000);
-    build_segment(&b, 5);
+    begin_economy(9000);
+    build_economy_segment();
     build_gap(&b, 90000);
-    check_rows(rows, sizeof rows / sizeof rows[0]);
+    build_part(&b, 45000, true, 1000);
+    assert_string_equal(render(false), "#EXTM3U\n"
+                                       "#EXT-X-VERSION:6\n"
+                                       "#EXT-X-TARGETDURATION:3\n"
+                                       "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=18.0\n"
+                                       "#EXT-X-MEDIA-SEQUENCE:0\n"
+                                       "#EXT-X-DISCONTINUITY-SEQUENCE:0\n"
+                                       "#EXT-X-MAP:URI=\"init.mp4\"\n"
+                                       "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000Z\n"
+                                       "#EXTINF:2.000000,\nseg-0.m4s\n"
+                                       "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:02.000Z\n"
+                                       "#EXT-X-GAP\n"
+                                       "#EXTINF:1.000000,\nseg-1.m4s\n");
 }
 
-static void test_blocking_reload_before_the_first_part(void **state)
+static void test_economy_can_be_played_once_a_segment_is_whole(void **state)
 {
-    static const struct reload_row rows[] = { { "", BF_RELOAD_WAIT }, { "_HLS_msn=0&_HLS_part=0", BF_RELOAD_WAIT } };
-
     (void)state;
-    check_rows(rows, 2); /* not even started */
-    begin(4000);
-    check_rows(rows, 2);
+    begin_economy(9000);
+    assert_false(bf_playlist_playable(&view));
+    build_part(&b, 45000, true, 1000);
+    assert_false(bf_playlist_playable(&view));
+    build_segment_end(&b);
+    assert_true(bf_playlist_playable(&view));
+    build_end(&b, "stopped");
+    assert_true(bf_playlist_playable(&view));
 }
 
-static void test_ended_session_ignores_directives(void **state)
+static void test_economy_ends(void **state)
 {
-    static const struct reload_row rows[] = {
-        { "_HLS_msn=900&_HLS_part=900", BF_RELOAD_READY },
-        { "_HLS_part=1", BF_RELOAD_READY },
-    };
+    (void)state;
+    begin_economy(9000);
+    build_end(&b, "stopped");
+    assert_true(bf_playlist_playable(&view));
+    assert_false(bf_playlist_has_media(&view));
+    assert_non_null(strstr(render(false), "#EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXT-X-ENDLIST\n"));
+}
+
+static void test_economy_skips(void **state)
+{
+    (void)state;
+    begin_economy(60000);
+    for (int i = 0; i < 30; i++)
+        build_economy_segment();
+    assert_int_equal(bf_playlist_skippable(&view), 21);
+    assert_non_null(strstr(render(true), "#EXT-X-SKIP:SKIPPED-SEGMENTS=21\n"));
+}
+
+/* --- how long a segment stays --- */
+
+static void test_segments_say_how_long_they_stay(void **state)
+{
+    uint32_t begun, left;
 
     (void)state;
     begin(4000);
     build_segment(&b, 5);
-    build_end(&b, "stopped");
-    check_rows(rows, sizeof rows / sizeof rows[0]);
+    begun = bf_playlist_segment_ttl_s(&view, 0);
+    assert_in_range(begun, 20, 30); /* twice the window, three target durations, ten seconds */
+    assert_int_equal(bf_playlist_segment_ttl_s(&view, 1), 0);
+    for (uint32_t i = 1; i < begun; i++) {
+        build_segment(&b, 5);
+        left = bf_playlist_segment_ttl_s(&view, 0);
+        assert_int_equal(left, begun - i);
+        bf_session_view_forget(&view, bf_session_view_keep_start(&view));
+        assert_non_null(bf_session_view_segment(&view, 0)); /* what was promised is kept */
+    }
+    build_segment(&b, 5);
+    build_segment(&b, 5);
+    bf_session_view_forget(&view, bf_session_view_keep_start(&view));
+    assert_int_equal(bf_playlist_segment_ttl_s(&view, 0), 0);
+}
+
+/* Parts can be had for three target durations after their tags went, and longer (6.2.2). */
+static void test_parts_outlive_their_tags(void **state)
+{
+    (void)state;
+    begin(4000);
+    for (int i = 0; i < 8; i++)
+        build_segment(&b, 5);
+    assert_null(strstr(render(false), "part-0.m4s"));
+    bf_session_view_forget(&view, bf_session_view_keep_start(&view));
+    assert_non_null(bf_session_view_part(&view, 0));
+}
+
+/* A segment that had to be cut between two key frames depends on the one before. */
+static void test_index_promises_only_what_is_so(void **state)
+{
+    struct bf_text t = { 0 };
+
+    (void)state;
+    begin(4000);
+    build_segment(&b, 5);
+    build_part(&b, 18000, false, 1000);
+    build_segment_end(&b);
+    bf_playlist_index(&t, &view);
+    assert_null(strstr(t.data, "INDEPENDENT-SEGMENTS"));
+    bf_text_done(&t);
 }
 
 static void test_index(void **state)
@@ -352,7 +398,7 @@ static void test_index(void **state)
     begin(4000);
     build_segment(&b, 5); /* 5000 bytes a second: 40 kbit/s */
     bf_playlist_index(&t, &view);
-    assert_string_equal(t.data, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+    assert_string_equal(t.data, "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n"
                                 "#EXT-X-STREAM-INF:BANDWIDTH=44001,CODECS=\"avc1.42c01f\",RESOLUTION=640x480,"
                                 "FRAME-RATE=30.000\n" BUILDER_SESSION "/media.m3u8\n");
     bf_text_done(&t);
@@ -394,12 +440,16 @@ int main(void)
         TEST(test_delta_update),
         TEST(test_no_delta_of_a_short_playlist),
         TEST(test_part_rounding),
-        TEST(test_blocking_reload_within_a_segment),
-        TEST(test_blocking_reload_between_segments),
-        TEST(test_blocking_reload_of_what_left_the_playlist),
-        TEST(test_blocking_reload_across_a_gap),
-        TEST(test_blocking_reload_before_the_first_part),
-        TEST(test_ended_session_ignores_directives),
+        TEST(test_a_target_that_was_rounded_down_is_not_exceeded),
+        TEST(test_hint_of_a_map),
+        TEST(test_every_listed_segment_has_its_time),
+        TEST(test_economy_playlist),
+        TEST(test_economy_can_be_played_once_a_segment_is_whole),
+        TEST(test_economy_ends),
+        TEST(test_economy_skips),
+        TEST(test_segments_say_how_long_they_stay),
+        TEST(test_parts_outlive_their_tags),
+        TEST(test_index_promises_only_what_is_so),
         TEST(test_index),
         TEST(test_gzip_round_trip),
     };

@@ -32,6 +32,8 @@ void build_start(struct builder *b, const char *camera, uint32_t part_target_us,
     s.started_at_ms = BUILDER_CAPTURE_US / 1000;
     s.part_target_us = part_target_us;
     s.target_duration_s = target_s;
+    s.profile = b->profile == 0 ? BELFRY__V1__PROFILE__PROFILE_BALANCED : b->profile;
+    s.segment_us = b->segment_us == 0 ? target_s * 1000000 : b->segment_us;
     s.window_ms = window_ms;
     r.kind_case = BELFRY__V1__RECORD__KIND_START;
     r.start = &s;
@@ -69,8 +71,10 @@ static void build_any_part(struct builder *b, uint32_t ticks, bool independent, 
     p.length = bytes;
     p.duration_90k = ticks;
     p.independent = independent;
-    p.capture_us = BUILDER_CAPTURE_US + b->total_90k * 100 / 9;
-    p.decode_time_90k = b->total_90k;
+    p.capture_us = BUILDER_CAPTURE_US + b->total_90k * 100 / 9 + (uint64_t)b->capture_off_us;
+    p.decode_time_90k = b->total_90k + b->media_off_90k;
+    if (b->says_written)
+        p.written_us = BUILDER_CAPTURE_US + (b->total_90k + ticks) * 100 / 9 + (uint64_t)b->written_off_us;
     p.frames = 6;
     p.discontinuity = broken;
     r.kind_case = BELFRY__V1__RECORD__KIND_PART;

@@ -15,6 +15,12 @@ struct builder {
     uint64_t msn, counter, offset, segment_90k, total_90k;
     unsigned inits;
     bool open;
+    Belfry__V1__Profile profile; /* of the next start; 0: balanced */
+    uint32_t segment_us;         /* of the next start; 0: the target duration */
+    int64_t capture_off_us;      /* what the sender's clock is ahead */
+    bool says_written;           /* parts say when they were written: when their last frame was captured … */
+    int64_t written_off_us;      /* … and so much later */
+    uint64_t media_off_90k;      /* what decode times are ahead of the sum of durations */
 };
 
 /* The usual `put`: user is a struct bf_session_view. */
