@@ -47,7 +47,8 @@ const camera = (id) => `/cameras/${encodeURIComponent(id)}`;
 const recording = (id) => `/recordings/${encodeURIComponent(id)}`;
 
 export const listCameras = async () => (await request("GET", "/cameras")).cameras ?? [];
-export const startStream = (id, { record }) => request("POST", `${camera(id)}/stream`, { record });
+/** wish: {record, profile}; what is left out is as configured. */
+export const startStream = (id, wish) => request("POST", `${camera(id)}/stream`, wish);
 export const stopStream = (id) => request("DELETE", `${camera(id)}/stream`);
 export const listRecordings = async () => (await request("GET", "/recordings")).recordings ?? [];
 export const changeRecording = (id, change) => request("PATCH", recording(id), change);

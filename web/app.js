@@ -8,6 +8,7 @@ import { EventFeed } from "./events.js";
 import { sentence } from "./format.js";
 import { Recordings } from "./recordings.js";
 import { Stage } from "./stage.js";
+import { WakeWatch } from "./wake.js";
 
 const HIDDEN_MS = 30000; // a page nobody looks at gives its connection back: browsers open only six to one host
 const TOLD_MS = 6000;
@@ -30,8 +31,9 @@ const recordings = new Recordings({
 });
 
 new CameraList({ list: byId("camera-list"), empty: byId("no-cameras"), cameras });
-new Stage({ cameras });
 const fetchLists = () => Promise.all([cameras.sync(listCameras), recordings.sync(listRecordings)]);
+const refresh = () => fetchLists().catch(() => {}); // without an answer, the feed says that there is none
+const stage = new Stage({ cameras, confirm, refresh });
 const feed = new EventFeed({ url: eventsUrl, poll: fetchLists });
 
 feed.addEventListener("camera", ({ detail }) => cameras.put(detail));
@@ -76,6 +78,11 @@ document.addEventListener("visibilitychange", () => {
     clearTimeout(hiddenTimer);
     if (document.hidden) hiddenTimer = setTimeout(() => feed.stop(), HIDDEN_MS);
     else feed.start();
+});
+
+new WakeWatch().addEventListener("back", ({ detail: { why, awayMs } }) => {
+    if (why !== "visible") feed.restart(); // its connection may be dead without a word
+    stage.returned(awayMs);
 });
 
 cameras.addEventListener("select", () => {

@@ -42,6 +42,15 @@ export class EventFeed extends EventTarget {
         this.#close();
     }
 
+    /** Connects anew at once, where it is running: what was open may be dead without having said so. */
+    restart() {
+        if (!this.#running) return;
+        const link = this.#link;
+        this.stop();
+        this.#link = link;
+        this.start();
+    }
+
     #connect() {
         const source = (this.#source = this.#options.open(this.#options.url));
         source.addEventListener("open", () => this.#opened());

@@ -85,6 +85,15 @@ export function latency(ms) {
     return ms < 9950 ? `${(ms / 1000).toFixed(2)} s` : `${Math.round(ms / 1000)} s`;
 }
 
+export function seconds(ms) {
+    return Number.isFinite(ms) ? `${(Math.max(ms, 0) / 1000).toFixed(2)} s` : "–";
+}
+
+export function bitRate(kbps) {
+    if (!Number.isFinite(kbps)) return "–";
+    return kbps < 999.5 ? `${Math.round(kbps)} kbit/s` : `${(kbps / 1000).toFixed(1)} Mbit/s`;
+}
+
 export function clock(rfc3339) {
     return new Date(rfc3339).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }

@@ -1,107 +1,123 @@
-// Keeps a live picture close to the edge of what has arrived: a pure controller, told the time and the buffer, that
-// answers with a playback rate and now and then with a seek. Seconds everywhere, but for the clock in milliseconds.
-//
-// Media arrives part by part, so the buffer ahead of the playhead is a saw: it jumps by a part and runs down in
-// between. What matters is where its teeth bottom out. The goal names the height just after a part arrived; the teeth
-// are then wanted at goal - part.
+// Keeps a live picture close to the edge of what has arrived: a pure controller, told the time, the arrivals and the
+// playhead, that answers with a playback rate and now and then with a seek. Seconds everywhere, but for the clock in
+// milliseconds. The playhead's offset is the clock minus its position: constant at rate 1, falling when it runs faster.
+
+import { Arrivals } from "./arrivals.js";
 
 export const LIMITS = Object.freeze({
     rateMin: 0.95,
     rateMax: 1.25,
-    goalMax: 2.5,
-    seekBeyond: 1.5, // further ahead than the goal by this much: catching up by rate would take too long
+    gain: 1.5, // rate per second of error
+    step: 0.03, // the smallest change of rate: below, it would hardly ever arrive
+    late: 0.03, // begin to catch up beyond this error
+    early: 0.015, // begin to fall back beyond this one
+    done: 0.004, // the error at which either ends
+    lead: 0.045, // what the decoder wants ahead of the picture on show
+    leadMax: 0.5,
+    leadStep: 0.033,
+    seekBeyond: 1.5, // catching up by rate would take too long
+    resyncBeyond: 0.25, // the same after the page was away
     seekPauseMs: 2000,
-    tolerance: 0.04, // no rate change for less
-    gain: 0.5, // rate per second of error
-    graceMs: 1500, // a stall while the first parts come in says nothing about the link
-    calmMs: 15000, // without a stall for so long, the goal narrows again; doubled by each stall
+    sleptMs: 1500, // without a call for so long, the page itself stood still
+    graceMs: 1500, // a stall while the first parts come in says nothing about the decoder
+    calmMs: 15000, // without a stall for so long, the lead narrows again; doubled by each stall
     calmMaxMs: 240000,
-    narrowPerSecond: 0.01,
+    narrowPerSecond: 0.005,
 });
 
 export class EdgeChaser {
-    #part;
-    #base;
-    #goal;
-    #calmMs = LIMITS.calmMs;
+    #arrivals;
+    #lead = LIMITS.lead;
+    #error = null;
+    #bearing = 0; // +1 catching up, -1 falling back, 0 neither
+    #end = null;
+    #position = null;
     #startedAt = null;
+    #lastAt = null;
     #stalledAt = -Infinity;
     #soughtAt = -Infinity;
-    #lastAt = null;
-    #samples = [];
+    #calmMs = LIMITS.calmMs;
+    #away = false;
 
-    /** part: the stream's PART-TARGET. The goal is two parts, never under a quarter of a second. */
-    constructor({ part = 0.2, goal = Math.max(2 * part, 0.25) } = {}) {
-        this.#part = part;
-        this.#base = goal;
-        this.#goal = goal;
+    /** part: length of what arrives at a time: of parts, or of segments where there are none and playlists are polled. */
+    constructor({ part, polled = false }) {
+        this.#arrivals = new Arrivals(part, { polled });
     }
 
+    /** The offset in seconds that is aimed at; null before anything arrived. */
     get goal() {
-        return this.#goal;
+        const { need } = this.#arrivals;
+        return need === null ? null : need + this.#lead;
     }
 
-    /** The buffer ran dry: leave more room, for longer the more often it happens. */
+    /** How far the playhead is behind the goal, in seconds, at the last sample. */
+    get error() {
+        return this.#error;
+    }
+
+    arrived(nowMs, end, atEdge) {
+        this.#end = end;
+        this.#arrivals.add(nowMs, end, atEdge);
+    }
+
+    /** The picture stood still. Where media was later than the goal allows for, its arrival will say so; where it was
+     * not, the decoder wants more ahead of it. */
     stall(nowMs) {
         if (this.#startedAt === null || nowMs - this.#startedAt < LIMITS.graceMs) return;
-        this.#goal = Math.min(this.#goal + this.#part, LIMITS.goalMax);
-        this.#calmMs = Math.min(this.#calmMs * 2, LIMITS.calmMaxMs);
         this.#stalledAt = nowMs;
-        this.#samples = [];
+        const waited = nowMs / 1000 - this.#end;
+        if (waited > this.#arrivals.need || this.#error < -LIMITS.early) return;
+        this.#calmMs = Math.min(this.#calmMs * 2, LIMITS.calmMaxMs);
+        this.#lead = Math.min(this.#lead + LIMITS.leadStep, LIMITS.leadMax);
     }
 
-    /** To be called every 100 ms or so. Returns {rate, leave}; leave: null, or the seconds a seek is to leave ahead. */
-    sample(nowMs, ahead) {
+    /** The page was away or asleep: it goes to the edge at once, as soon as there is something to go to. */
+    returned() {
+        this.#away = true;
+        this.#arrivals.skip();
+    }
+
+    /** To be called every 100 ms or so. Returns {rate, seek}; seek: null, or the position to go to. */
+    sample(nowMs, position) {
+        if (this.#lastAt !== null && nowMs - this.#lastAt > LIMITS.sleptMs) this.returned();
         this.#startedAt ??= nowMs;
         this.#narrow(nowMs);
-        const late = ahead > this.#goal + LIMITS.seekBeyond;
-        if (late && nowMs - this.#soughtAt > LIMITS.seekPauseMs) return this.#seek(nowMs);
+        this.#lastAt = nowMs;
+        const { goal } = this;
+        if (goal === null || this.#end === null) return { rate: 1, seek: null };
 
-        const windowMs = Math.max(600, 3000 * this.#part);
-        this.#samples = this.#samples.filter((s) => nowMs - s.at < windowMs);
-        this.#samples.push({ at: nowMs, ahead });
-        const low = Math.min(...this.#samples.map((s) => s.ahead));
-        return { rate: rateFor(low - (this.#goal - this.#part)), leave: null };
+        this.#error = nowMs / 1000 - position - goal;
+        const seek = this.#seek(nowMs, position, goal);
+        return seek === null ? { rate: this.#rate(this.#end - position), seek } : { rate: 1, seek };
     }
 
-    #seek(nowMs) {
+    #seek(nowMs, position, goal) {
+        const beyond = this.#away ? LIMITS.resyncBeyond : LIMITS.seekBeyond;
+        if (this.#error <= LIMITS.resyncBeyond) this.#away = false;
+        if (this.#error <= beyond || nowMs - this.#soughtAt < LIMITS.seekPauseMs) return null;
+        const target = Math.min(nowMs / 1000 - goal, this.#end - this.#lead);
+        if (target - position < LIMITS.resyncBeyond) return null; // nothing has arrived to go to
         this.#soughtAt = nowMs;
-        this.#samples = [];
-        return { rate: 1, leave: this.#goal };
+        this.#bearing = 0;
+        this.#away = false;
+        return target;
+    }
+
+    #rate(ahead) {
+        const error = this.#error;
+        if (this.#bearing * error <= LIMITS.done) this.#bearing = 0;
+        if (error > LIMITS.late) this.#bearing = 1;
+        if (error < -LIMITS.early) this.#bearing = -1;
+        if (this.#bearing === 0 || (this.#bearing > 0 && ahead < this.#lead)) return 1;
+
+        const change = this.#bearing * Math.max(Math.abs(LIMITS.gain * error), LIMITS.step);
+        return Math.round(Math.min(Math.max(1 + change, LIMITS.rateMin), LIMITS.rateMax) * 100) / 100;
     }
 
     #narrow(nowMs) {
         const elapsed = this.#lastAt === null ? 0 : (nowMs - this.#lastAt) / 1000;
-        this.#lastAt = nowMs;
         if (nowMs - this.#stalledAt < this.#calmMs) return;
-        this.#goal = Math.max(this.#goal - elapsed * LIMITS.narrowPerSecond, this.#base);
+        this.#lead = Math.max(this.#lead - elapsed * LIMITS.narrowPerSecond, LIMITS.lead);
         if (nowMs - this.#stalledAt > 2 * LIMITS.calmMaxMs) this.#calmMs = LIMITS.calmMs;
-    }
-}
-
-function rateFor(error) {
-    if (Math.abs(error) < LIMITS.tolerance) return 1;
-    const rate = Math.min(Math.max(1 + LIMITS.gain * error, LIMITS.rateMin), LIMITS.rateMax);
-    return Math.round(rate * 100) / 100;
-}
-
-/** The middle one of the last `size` numbers: a figure people can read, without the jitter of single frames. */
-export class RunningMedian {
-    #values = [];
-    #size;
-
-    constructor(size = 30) {
-        this.#size = size;
-    }
-
-    add(value) {
-        this.#values.push(value);
-        if (this.#values.length > this.#size) this.#values.shift();
-    }
-
-    get value() {
-        if (this.#values.length === 0) return null;
-        const sorted = [...this.#values].sort((a, b) => a - b);
-        return sorted[sorted.length >> 1];
     }
 }

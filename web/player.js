@@ -1,26 +1,19 @@
-// Plays one HLS stream in one video element: hls.js where there is Media Source Extensions, else the browser's own.
-// Live streams are kept close to the edge by EdgeChaser. Dispatches "phase" (detail {phase, words}) and "figures".
+// Plays one HLS stream in one video element, and goes on playing it: whatever goes wrong, it tries again for as long as
+// the page is looked at. hls.js where there are Media Source Extensions, managed or not, else the browser's own player.
+// Dispatches "phase" (detail {phase, words}) and "figures".
 
-import { BarcodeReader } from "./barcode.js";
-import { EdgeChaser, LIMITS, RunningMedian } from "./latency.js";
-import { leadingConfig } from "./lead.js";
+import { HeldPicture } from "./frames.js";
+import { HlsEngine } from "./hls-engine.js";
+import { NativeEngine } from "./native-engine.js";
+import { Readings } from "./readings.js";
+import { Backoff, Progress } from "./reconnect.js";
+import { TROUBLES } from "./troubles.js";
 
-const CHASE_MS = 100;
+const TICK_MS = 100;
 const FIGURES_MS = 500;
-const RETRY_MS = 1000;
-const MISSES_UNTIL_RARE = 60; // frames without a barcode after which only one in thirty is looked at
-const START_MARGIN = 0.05; // a position on the border of two segments is taken for the first
-const HLS_TYPE = "application/vnd.apple.mpegurl";
-
-const LIVE_CONFIG = {
-    enableWorker: false, // fragmented MP4 is passed through; a worker would only add a hop
-    lowLatencyMode: true,
-    maxLiveSyncPlaybackRate: 1, // the rate belongs to EdgeChaser
-    backBufferLength: 10,
-    maxBufferLength: 10,
-    liveDurationInfinity: true,
-};
-const RECORDING_CONFIG = { enableWorker: false, backBufferLength: 60 };
+const HIDDEN_RETRY_MS = 1000;
+const STALL_SHOWN_MS = 300; // a shorter one is counted, but not put in front of the picture
+const STALE_MS = 3000; // after a pause or an absence that was longer, the stream is opened anew, at the edge
 
 const WORDS = {
     idle: "",
@@ -30,77 +23,85 @@ const WORDS = {
     stalled: "Waiting for more pictures.",
     blocked: "The browser wants a click before it plays. Press Play.",
     ended: "The stream has ended.",
+    failed: "This browser plays neither Media Source Extensions nor HLS; try a current one.",
 };
-
-// A stream that has only just begun is shorter than the distance from the edge at which hls.js wants to start: it would
-// start where the playlist says that nothing is (GAP) and wait for a whole segment. Returns the distance at which the
-// first picture is, or null where the usual one will do.
-function distanceOfFirstPicture(details) {
-    const first = details.fragments.find((fragment) => !fragment.gap) ?? details.fragmentHint;
-    const usual = details.partHoldBack || details.holdBack;
-    return first && details.edge - usual < first.start ? details.edge - first.start - START_MARGIN : null;
-}
+const RUNNING = ["loading", "playing", "stalled"];
 
 export class Player extends EventTarget {
     #video;
-    #hls = null;
+    #engine = null;
+    #url = null;
     #live = false;
     #phase = "idle";
-    #chaser = null;
+    #words = "";
+    #position = null; // where a recording goes on
+    #pausedAt = null;
     #timers = [];
     #retryTimer = null;
-    #frameRequest = null;
-    #reader = null;
-    #misses = 0;
-    #inPicture = new RunningMedian(30);
-    #byClock = new RunningMedian(10);
-    #stalls = 0;
-    #recoveredAt = -Infinity;
+    #stallTimer = null;
+    #backoff = new Backoff();
+    #progress = new Progress();
+    #readings;
+    #held;
+    #counts = { stalls: 0, reconnects: 0 };
 
-    constructor(video) {
+    /** canvas: lies over the video and holds the last picture while the stream is opened anew; may be missing. */
+    constructor(video, canvas = null) {
         super();
         this.#video = video;
-        video.addEventListener("playing", () => this.#phase !== "idle" && this.#enter("playing"));
+        this.#readings = new Readings(video);
+        this.#held = new HeldPicture(canvas, video);
+        video.addEventListener("playing", () => this.#engine && this.#playing());
         video.addEventListener("waiting", () => this.#waiting());
-        video.addEventListener("pause", () => this.#paused());
-        video.addEventListener("ended", () => this.#phase !== "idle" && this.#enter("ended"));
-        video.addEventListener("error", () => !this.#hls && this.#phase !== "idle" && this.#fail(video.error?.message));
+        video.addEventListener("pause", () => this.#engine && !video.ended && this.#paused());
+        video.addEventListener("ended", () => this.#engine && this.#enter("ended"));
     }
 
     get phase() {
         return this.#phase;
     }
 
-    play(url, { live }) {
-        this.stop();
-        this.#live = live;
-        this.#enter("loading");
-        if (globalThis.Hls?.isSupported()) this.#playWithHls(url);
-        else if (this.#video.canPlayType(HLS_TYPE)) this.#video.src = url;
-        else return this.#fail("this browser plays neither Media Source Extensions nor HLS; try a current one");
-
-        this.resume();
-        this.#every(FIGURES_MS, () => this.#tellFigures());
-        if (live) this.#watchFrames();
+    /** Whether there is something to see: the present picture, or the last one. */
+    get showsPicture() {
+        return this.#held.shown || ["playing", "paused", "stalled"].includes(this.#phase);
     }
 
-    stop() {
-        this.#timers.splice(0).forEach(clearInterval);
-        clearTimeout(this.#retryTimer);
-        if (this.#frameRequest !== null) this.#video.cancelVideoFrameCallback(this.#frameRequest);
-        this.#frameRequest = null;
-        this.#hls?.destroy();
-        this.#hls = this.#chaser = null;
-        this.#stalls = this.#misses = 0;
-        this.#inPicture = new RunningMedian(30);
-        this.#byClock = new RunningMedian(10);
-        if (this.#phase !== "idle") this.#clearVideo();
+    play(url, { live }) {
+        this.stop({ hold: this.#held.shown });
+        this.#url = url;
+        this.#live = live;
+        this.#counts = { stalls: 0, reconnects: 0 };
+        this.#backoff.reset();
+        this.#enter("loading");
+        this.#open();
+        this.#timers = [setInterval(() => this.#tick(), TICK_MS), setInterval(() => this.#tellFigures(), FIGURES_MS)];
+        if (live) this.#readings.start();
+    }
+
+    /** hold: the last picture stays, for what is played next. */
+    stop({ hold = false } = {}) {
+        if (hold) this.#held.take();
+        else this.#held.drop();
+        this.#timers.forEach(clearInterval);
+        this.#timers = [];
+        this.#url = this.#pausedAt = this.#position = null;
+        this.#readings.stop();
+        if (this.#phase !== "idle") this.#close();
         this.#enter("idle");
     }
 
+    pause() {
+        if (this.#phase === "reconnecting") this.#close();
+        this.#video.pause();
+        this.#paused();
+    }
+
+    /** From a pause: live pictures go on at the edge, recordings where they were. */
     async resume() {
-        const edge = this.#live ? (this.#hls?.liveSyncPosition ?? null) : null;
-        if (edge !== null && edge - this.#video.currentTime > LIMITS.seekBeyond) this.#video.currentTime = edge;
+        const since = this.#pausedAt === null ? 0 : performance.now() - this.#pausedAt;
+        this.#pausedAt = null;
+        if (!this.#engine || (this.#live && since > STALE_MS)) return this.#reopen();
+        if (since > 0) this.#engine.returned();
         try {
             await this.#video.play();
         } catch (error) {
@@ -108,139 +109,101 @@ export class Player extends EventTarget {
         }
     }
 
-    pause() {
-        this.#video.pause();
+    /** The page, the machine or the network was away for about so long, and is back. */
+    returned(awayMs = 0) {
+        if (!this.#live || this.#url === null || this.#pausedAt !== null) return;
+        if (this.#phase === "reconnecting") this.#reopen();
+        else if (awayMs > STALE_MS && RUNNING.includes(this.#phase)) this.#reconnect(TROUBLES.slept, 0);
+        else this.#engine?.returned();
     }
 
-    #playWithHls(url) {
-        const Hls = globalThis.Hls;
-        const config = this.#live ? { ...LIVE_CONFIG, ...leadingConfig(Hls) } : RECORDING_CONFIG;
-        const hls = (this.#hls = new Hls(config));
-        hls.on(Hls.Events.ERROR, (_, error) => error.fatal && this.#recover(Hls, error));
-        if (this.#live) {
-            hls.on(Hls.Events.MANIFEST_PARSED, (_, { levels }) => {
-                const distance = levels[0].details?.live ? distanceOfFirstPicture(levels[0].details) : null;
-                if (distance !== null) hls.targetLatency = distance;
-            });
-            hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => this.#levelLoaded(details));
-        }
-        hls.loadSource(url);
-        hls.attachMedia(this.#video);
+    #open() {
+        const Engine = [HlsEngine, NativeEngine].find((each) => each.isSupported(this.#video));
+        if (!Engine) return this.#enter("failed");
+        this.#engine = new Engine(this.#video, { live: this.#live });
+        this.#engine.addEventListener("trouble", ({ detail }) => this.#reconnect(detail));
+        this.#engine.open(this.#url, { position: this.#position });
+        this.#progress.restart();
+        this.resume();
     }
 
-    #levelLoaded(details) {
-        if (this.#chaser || !details.live) return;
-        this.#chaser = new EdgeChaser({ part: details.partTarget || details.targetduration });
-        this.#every(CHASE_MS, () => this.#chase());
+    #reopen() {
+        this.#close();
+        if (this.#phase !== "reconnecting") this.#enter("loading");
+        this.#open();
     }
 
-    #chase() {
-        const video = this.#video;
-        const { buffered } = video;
-        if (video.paused || video.seeking || buffered.length === 0) return;
-        const end = buffered.end(buffered.length - 1);
-        const { rate, leave } = this.#chaser.sample(performance.now(), end - video.currentTime);
-        if (leave !== null) video.currentTime = Math.max(end - leave, buffered.start(buffered.length - 1));
-        if (video.playbackRate !== rate) video.playbackRate = rate;
-    }
-
-    // Also of a picture that was waiting for more: it waits for the person now.
-    #paused() {
-        if (!this.#video.ended && ["playing", "stalled"].includes(this.#phase)) this.#enter("paused");
-    }
-
-    #waiting() {
-        if (this.#phase !== "playing" || this.#video.seeking) return;
-        this.#stalls++;
-        this.#chaser?.stall(performance.now());
-        this.#enter("stalled");
-    }
-
-    // A lost connection is tried again for as long as somebody watches; a decoder that fails is restarted, but not
-    // twice in five seconds.
-    #recover(Hls, error) {
-        const now = performance.now();
-        if (error.type === Hls.ErrorTypes.MEDIA_ERROR && now - this.#recoveredAt > 5000) {
-            this.#recoveredAt = now;
-            return this.#hls.recoverMediaError();
-        }
-        if (error.type !== Hls.ErrorTypes.NETWORK_ERROR) return this.#fail(error.error?.message ?? error.details);
-
-        const { url } = this.#hls;
-        const gone = error.response?.code === 404 || error.response?.code === 410;
-        if (gone) return this.#fail("this stream does not exist any more");
-        this.#enter("stalled", "The connection to the stream was lost. Trying again.");
-        this.#retryTimer = setTimeout(() => this.play(url, { live: this.#live }), RETRY_MS);
-    }
-
-    #fail(reason) {
-        this.#enter("failed", `The picture cannot be shown: ${reason || "unknown reason"}.`);
-    }
-
-    #watchFrames() {
-        if (!this.#video.requestVideoFrameCallback) return;
-        this.#reader ??= new BarcodeReader();
-        let frame = 0;
-        const presented = (_, { expectedDisplayTime }) => {
-            this.#frameRequest = this.#video.requestVideoFrameCallback(presented);
-            if (this.#misses < MISSES_UNTIL_RARE || frame++ % 30 === 0) this.#readFrame(expectedDisplayTime);
-        };
-        this.#frameRequest = this.#video.requestVideoFrameCallback(presented);
-    }
-
-    #readFrame(expectedDisplayTime) {
-        const made = this.#reader.read(this.#video);
-        if (made === null) {
-            this.#misses++;
-            return;
-        }
-        this.#misses = 0;
-        this.#inPicture.add(Date.now() + (expectedDisplayTime - performance.now()) - made);
-    }
-
-    #tellFigures() {
-        const video = this.#video;
-        const shown = this.#pictureTime();
-        const runs = !video.paused && this.#phase === "playing";
-        if (runs && shown !== null) this.#byClock.add(Date.now() - shown);
-        const measured = this.#misses < MISSES_UNTIL_RARE ? this.#inPicture.value : null;
-        const { buffered } = video;
-        const ahead = buffered.length ? buffered.end(buffered.length - 1) - video.currentTime : null;
-        const detail = {
-            latencyMs: measured ?? this.#byClock.value,
-            latencyFrom: measured !== null ? "picture" : "clock",
-            pictureTime: shown,
-            aheadMs: ahead === null ? null : ahead * 1000,
-            rate: video.playbackRate,
-            stalls: this.#stalls,
-            dropped: video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0,
-            width: video.videoWidth,
-            height: video.videoHeight,
-        };
-        this.dispatchEvent(new CustomEvent("figures", { detail }));
-    }
-
-    /** When the picture on show was taken, in Unix milliseconds, as the playlist says (EXT-X-PROGRAM-DATE-TIME). */
-    #pictureTime() {
-        const video = this.#video;
-        if (this.#hls) return this.#hls.playingDate?.getTime() ?? null;
-        const start = video.getStartDate?.().getTime();
-        return Number.isFinite(start) ? start + video.currentTime * 1000 : null;
-    }
-
-    #enter(phase, words = WORDS[phase]) {
-        if (phase === this.#phase && phase !== "stalled") return;
-        this.#phase = phase;
-        this.dispatchEvent(new CustomEvent("phase", { detail: { phase, words } }));
-    }
-
-    #clearVideo() {
+    #close() {
+        clearTimeout(this.#retryTimer);
+        clearTimeout(this.#stallTimer);
+        this.#position = this.#live ? null : this.#video.currentTime || this.#position;
+        this.#engine?.close();
+        this.#engine = null;
         this.#video.removeAttribute("src");
+        this.#video.replaceChildren(); // a managed media source comes as an element
         this.#video.playbackRate = 1;
         this.#video.load();
     }
 
-    #every(ms, action) {
-        this.#timers.push(setInterval(action, ms));
+    #reconnect(trouble, delayMs = this.#backoff.next(Math.random(), trouble.retryAfterMs)) {
+        if (this.#url === null) return;
+        if (this.#live) this.#held.take();
+        this.#close();
+        this.#counts.reconnects++;
+        this.#enter("reconnecting", (navigator.onLine === false ? TROUBLES.offline : trouble).words);
+        this.#retryTimer = setTimeout(() => this.#retry(), delayMs);
+    }
+
+    // A page that nobody looks at waits until somebody does.
+    #retry() {
+        if (document.hidden) this.#retryTimer = setTimeout(() => this.#retry(), HIDDEN_RETRY_MS);
+        else this.#open();
+    }
+
+    #tick() {
+        const now = performance.now();
+        const engine = this.#engine;
+        engine?.tick(now);
+        const asked = RUNNING.includes(this.#phase) || this.#phase === "reconnecting";
+        const quiet = engine?.quiet ?? false;
+        if (quiet && this.#phase === "stalled") this.#enter("stalled", TROUBLES.quiet.words);
+        const wants = engine !== null && asked && !quiet && !document.hidden && !this.#video.paused;
+        const said = this.#progress.sample(now, this.#video.currentTime, { wants, slackMs: engine?.slackMs });
+        if (said === "stuck" && this.#live) this.#reconnect(TROUBLES.stuck);
+        if (said === "proven") this.#backoff.reset();
+    }
+
+    #playing() {
+        clearTimeout(this.#stallTimer);
+        this.#held.drop();
+        this.#enter("playing");
+    }
+
+    // Also of a picture that was waiting for more: it waits for the person now.
+    #paused() {
+        if (!RUNNING.includes(this.#phase) && this.#phase !== "reconnecting") return;
+        this.#pausedAt = performance.now();
+        this.#enter("paused");
+    }
+
+    #waiting() {
+        if (this.#phase !== "playing" || this.#video.seeking) return;
+        this.#counts.stalls++;
+        this.#engine.stall(performance.now());
+        clearTimeout(this.#stallTimer);
+        this.#stallTimer = setTimeout(() => this.#phase === "playing" && this.#enter("stalled"), STALL_SHOWN_MS);
+    }
+
+    #tellFigures() {
+        const runs = this.#engine !== null && !this.#video.paused && this.#phase === "playing";
+        const detail = { ...this.#readings.take(this.#engine, runs), ...this.#counts };
+        this.dispatchEvent(new CustomEvent("figures", { detail }));
+    }
+
+    #enter(phase, words = WORDS[phase]) {
+        if (phase === this.#phase && words === this.#words && phase !== "reconnecting") return;
+        this.#phase = phase;
+        this.#words = words;
+        this.dispatchEvent(new CustomEvent("phase", { detail: { phase, words } }));
     }
 }

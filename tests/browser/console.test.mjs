@@ -2,57 +2,32 @@
 // barcode in the frames that the browser presents, not by the state of an element.
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
 
-import { SHOTS, accessibilityViolations, framesSeen, launch, openPage, percentile, seen } from "./chrome.mjs";
-import { Stack } from "./stack.mjs";
+import { accessibilityViolations, framesSeen, openPage, percentile, seen } from "./chrome.mjs";
+import { Story } from "./story.mjs";
 
 const CAMERA = "cam-1";
 const SECOND = "cam-2";
 const WARM_UP_MS = 6000;
 const MEASURED_MS = 8000;
-const P50_LIMIT_MS = 1500;
+const P50_LIMIT_MS = 1000;
 const STALL_LIMIT = 3;
 const SENTENCE = /^\S.{10,}[^.?!][.?!]$/;
-const PHONE = { width: 390, height: 844 };
+const PHONE = { width: 360, height: 780 };
+const NARROW = { width: 320, height: 640 };
 const DESK = { width: 1280, height: 900 };
 
-const stack = new Stack();
-let browser;
 let page;
 let troubles;
-let failed = false;
 let session = { from: 0, to: 0 };
 
-before(async () => {
-    mkdirSync(SHOTS, { recursive: true });
-    await stack.up({ cameras: 2 });
-    browser = await launch();
-    ({ page, troubles } = await openPage(browser, { colorScheme: "dark" }));
+const story = new Story("console", { cameras: 2 }, async () => {
+    ({ page, troubles } = await openPage(story.browser, { colorScheme: "dark" }));
+    story.page = page;
 });
-
-after(async () => {
-    if (failed) console.log(await stack.logs().catch((error) => `no logs: ${error.message}`));
-    await browser?.close();
-    await stack.down();
-});
-
-/** A step of the story. What it leaves on the screen is kept when it fails. */
-function step(name, body) {
-    test(name, async () => {
-        try {
-            await body();
-        } catch (error) {
-            failed = true;
-            await page?.screenshot({ path: join(SHOTS, "failed.png") }).catch(() => {});
-            throw error;
-        }
-    });
-}
-
-const shot = (name, options = {}) => page.screenshot({ path: join(SHOTS, `${name}.png`), ...options });
+const { stack } = story;
+const step = story.step.bind(story);
+const shot = story.shot.bind(story);
 const words = () => page.textContent("#stage-words");
 
 async function assertAccessible(where) {
@@ -124,24 +99,58 @@ step("a click on Start brings live pictures", async () => {
     assert.ok(watch.stalls <= STALL_LIMIT, `${watch.stalls} stalls`);
 });
 
-step("the page says what it measures", async () => {
+step("the page says what it measures, on a key", async () => {
     assert.match(await words(), /^Live since .*, being recorded\.$/);
-    assert.equal(await page.textContent("#figure-latency-how"), "measured in the picture");
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press("i");
+    await page.waitForFunction(() => document.getElementById("figure-latency-how").textContent === "measured in the picture");
     const { frames } = await seen(page, "#video");
     const recent = frames.slice(-60).map((frame) => frame.shown - frame.made);
     const told = 1000 * Number.parseFloat(await page.textContent("#figure-latency"));
     assert.ok(Math.abs(told - percentile(recent, 50)) < 150, `page: ${told} ms, test: ${percentile(recent, 50)} ms`);
-    await assertAccessible("live");
-    await shot("live-dark");
+    const figure = (id) => page.textContent(`#figure-${id}`);
+    assert.match(await figure("bits"), /^\d+ kbit\/s$|^\d\.\d Mbit\/s$/);
+    assert.match(await figure("dropped"), /^\d+ of \d+$/);
+    assert.deepEqual([await figure("picture"), await figure("profile"), await figure("delivery")],
+        ["640 × 480", "Balanced", "hls.js"]);
+    assert.match(await page.getAttribute("#spark", "aria-label"), /^Latency of the last minute: between \d/);
+    await assertAccessible("live, figures");
+    await shot("live-dark", { fullPage: true });
+});
+
+step("with the figures it fits a phone, the narrowest too", async () => {
+    for (const viewport of [PHONE, NARROW]) {
+        await page.setViewportSize(viewport);
+        await assertNoSideways(`live, ${viewport.width}`);
+    }
+    await assertAccessible("live, phone");
     await page.setViewportSize(PHONE);
-    await assertNoSideways("live");
     await shot("live-phone", { fullPage: true });
     await page.setViewportSize(DESK);
 });
 
+step("everything is to be had from the keyboard", async () => {
+    await page.keyboard.press("?");
+    await page.waitForSelector("#keys[open]");
+    assert.equal(await page.locator("#keys-list kbd").count(), 6);
+    await assertAccessible("keys");
+    await shot("keys");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("f");
+    await page.waitForFunction(() => document.fullscreenElement?.id === "frame");
+    assert.ok(await page.isVisible("#frame #panel"), "the figures come along into full screen");
+    await shot("full-screen");
+    await page.keyboard.press("f");
+    await page.waitForFunction(() => document.fullscreenElement === null);
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("#panel", { state: "hidden" });
+    assert.equal(await page.getAttribute("#panel-toggle", "aria-expanded"), "false");
+});
+
 step("pause holds the picture, play returns to the edge", async () => {
-    await page.click("#pause");
+    await page.keyboard.press("k");
     await page.waitForFunction(() => document.getElementById("video").paused);
+    assert.match(await words(), /^Paused/);
     await page.click("#pause");
     const count = (await seen(page, "#video")).frames.length;
     await framesSeen(page, "#video", count + 30, 15000);

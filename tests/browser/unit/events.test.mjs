@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { settle } from "./platform.mjs";
 import { EventFeed } from "../../../web/events.js";
-
-/* Browsers have it, Debian 12's Node 18 has not. */
-globalThis.CustomEvent ??= class extends Event {
-    constructor(type, options) {
-        super(type, options);
-        this.detail = options?.detail ?? null;
-    }
-};
 
 /** Timers that run when the test says so. */
 class Clock {
@@ -49,8 +42,6 @@ class Source extends EventTarget {
         this.dispatchEvent(Object.assign(new Event(name), { data }));
     }
 }
-
-const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function setUp({ reachable = true } = {}) {
     const world = { clock: new Clock(), sources: [], polls: 0, links: [], syncs: 0, heard: [], reachable };
@@ -154,4 +145,18 @@ test("stopped, it is silent; started again, it begins anew", async () => {
     world.sources[1].say("open");
     assert.equal(world.links.at(-1), "connected");
     world.feed.stop();
+});
+
+test("restarted, it connects at once and says nothing of a change that is none; stopped, it stays so", async () => {
+    const world = setUp();
+    world.feed.start();
+    world.sources[0].say("open");
+    world.feed.restart();
+    assert.ok(world.sources[0].closed);
+    assert.equal(world.sources.length, 2);
+    world.sources[1].say("open");
+    assert.deepEqual(world.links, ["connected"]);
+    world.feed.stop();
+    world.feed.restart();
+    assert.equal(world.sources.length, 2);
 });

@@ -1,134 +1,189 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { EdgeChaser, LIMITS, RunningMedian } from "../../../web/latency.js";
+import { EdgeChaser, LIMITS } from "../../../web/latency.js";
+import { after, dice, flips, settledAt, simulate } from "./simulation.mjs";
 
-const PART = 0.2;
-const STEP_MS = 100;
+const PARTS = [0.067, 0.2, 2]; // realtime, balanced, economy
+const START_MS = 5000; // what happens while the picture comes up is not counted
 
-/** A stream in real time: a part arrives every 200 ms, but late ones come in one go; the playhead moves at the rate the
- * controller chose. */
-function simulate(chaser, { ahead, seconds, late = () => false }) {
-    const seen = { stalls: 0, seeks: 0, rates: [], ahead: [] };
-    let held = 0;
-    let waiting = false;
-    let rate = 1;
-    for (let now = 0; now < seconds * 1000; now += STEP_MS) {
-        if (now % (PART * 1000) === 0) held += PART;
-        if (!late(now)) {
-            ahead += held;
-            held = 0;
-        }
-        const step = chaser.sample(now, ahead);
-        seen.ahead.push(ahead);
-        if (step.leave !== null) {
-            ahead = step.leave;
-            seen.seeks++;
-        }
-        rate = step.rate;
-        const played = Math.min(ahead, (rate * STEP_MS) / 1000);
-        if (played < (rate * STEP_MS) / 1000 - 1e-9 && !waiting) {
-            chaser.stall(now);
-            seen.stalls++;
-        }
-        waiting = played === 0;
-        ahead -= played;
-        seen.rates.push(rate);
-    }
-    return seen;
+function run(part, options) {
+    const chaser = new EdgeChaser({ part, polled: part >= 1 });
+    const seen = simulate(chaser, { part, ...options });
+    return { ...seen, late: after(seen.stalls, START_MS), offset: seen.offsets.at(-1).offset, goal: chaser.goal };
 }
 
-const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+const inHand = (part) => (part >= 1 ? part / 2 : Math.min(part / 2, 0.075));
+const close = (a, b, tolerance, words) => assert.ok(Math.abs(a - b) <= tolerance, `${words}: ${a} and ${b}`);
+const rates = (seen) => seen.rates.map(({ rate }) => rate);
 
-test("a late start comes to the goal by rate, without a seek or a stall, and stays there", () => {
-    const chaser = new EdgeChaser({ part: PART });
-    const run = simulate(chaser, { ahead: 1.4, seconds: 20 });
-    assert.equal(run.seeks, 0);
-    assert.equal(run.stalls, 0);
-    const settled = run.ahead.slice(-50);
-    assert.ok(Math.abs(mean(settled) - (chaser.goal - PART / 2)) < 0.1, `settled at ${mean(settled)}`);
-    assert.ok(Math.max(...run.rates) <= LIMITS.rateMax && Math.min(...run.rates) >= LIMITS.rateMin);
-    assert.ok(run.rates.slice(-50).every((rate) => Math.abs(rate - 1) <= 0.05), "the rate settles near 1");
+for (const part of PARTS) {
+    test(`parts of ${part} s, steady link: no stall, no seek, no flip; settles and then stays at rate 1`, () => {
+        const seen = run(part, { seconds: 120 });
+        assert.deepEqual([seen.late.length, seen.seeks.length, flips(seen.rates)], [0, 0, 0]);
+        assert.ok(settledAt(seen.rates) < 30000, `settled at ${settledAt(seen.rates)} ms`);
+        close(seen.offset, seen.goal, LIMITS.late, "at the goal");
+        close(seen.goal, 0.02 + part + inHand(part) + LIMITS.lead, 0.02, "the way, a part, a little in hand, and the decoder");
+    });
+
+    test(`parts of ${part} s: a start one second behind is made good by rate, within eight seconds`, () => {
+        const seen = run(part, { seconds: 30, behind: 1 });
+        assert.deepEqual([seen.late.length, seen.seeks.length, flips(seen.rates)], [0, 0, 0]);
+        assert.ok(settledAt(seen.rates) <= 8000, `settled at ${settledAt(seen.rates)} ms`);
+    });
+
+    test(`parts of ${part} s: far behind it seeks, once`, () => {
+        const seen = run(part, { seconds: 30, behind: part + 5 });
+        assert.deepEqual([seen.late.length, seen.seeks.length], [0, 1]);
+        close(seen.offset, seen.goal, LIMITS.late, "at the goal");
+    });
+
+    test(`parts of ${part} s, jitter of 60 ms: it learns the spread and stays put`, () => {
+        const roll = dice(3);
+        const seen = run(part, { seconds: 300, link: () => 20 + 60 * roll() });
+        assert.deepEqual([seen.late.length, seen.seeks.length], [0, 0]);
+        assert.ok(flips(after(seen.rates, 30000)) <= 1, "no limit cycle");
+        close(seen.goal, 0.05 + part + Math.max(0.06, inHand(part)) + LIMITS.lead, 0.05, "room for the jitter, and no more");
+    });
+
+    test(`parts of ${part} s, clocks 500 ppm apart: followed, without a stall`, () => {
+        for (const clock of [1.0005, 0.9995]) {
+            const seen = run(part, { seconds: 600, clock });
+            assert.deepEqual([seen.late.length, seen.seeks.length], [0, 0]);
+            assert.ok(flips(seen.rates) <= 1, `${flips(seen.rates)} flips`);
+            close(seen.offset, seen.goal, 2 * LIMITS.late, "at the goal");
+            close(seen.goal, 0.02 + 600 * (1 - clock) + part + inHand(part) + LIMITS.lead, 0.04 + part / 20, "no wider than with one clock");
+        }
+    });
+
+    test(`parts of ${part} s, throttled timers: nothing happens`, () => {
+        const seen = run(part, { seconds: 120, timer: (now) => (now > 30000 && now < 90000 ? 1000 : 100) });
+        assert.deepEqual([seen.late.length, seen.seeks.length], [0, 0]);
+        close(seen.offset, seen.goal, 0.05, "at the goal");
+    });
+}
+
+test("one outage of a second: one stall, back to the edge within ten seconds, all forgotten after two minutes and a half", () => {
+    for (const part of [0.067, 0.2]) {
+        const seen = run(part, { seconds: 180, link: (made) => 20 + (made > 30000 && made < 31000 ? 31000 - made : 0) });
+        assert.equal(seen.late.length, 1);
+        const before = after(seen.offsets, 29000)[0].offset;
+        const soon = after(seen.offsets, 41000)[0].offset;
+        assert.ok(soon - before < 0.2, `${soon - before} s more than before`);
+        assert.ok(after(seen.goals, 31500)[0].goal > after(seen.goals, 29000)[0].goal, "it widens");
+        close(seen.offset, before, 0.05, "it narrows");
+        assert.ok(settledAt(seen.rates) < 160000);
+    }
 });
 
-test("far behind it seeks once, to the goal", () => {
-    const chaser = new EdgeChaser({ part: PART });
-    const run = simulate(chaser, { ahead: 6, seconds: 10 });
-    assert.equal(run.seeks, 1);
-    assert.equal(run.stalls, 0);
+test("an outage in long pieces goes unnoticed", () => {
+    const seen = run(2, { seconds: 90, link: (made) => 20 + (made > 30000 && made < 30500 ? 30500 - made : 0) });
+    assert.equal(seen.late.length, 0);
 });
 
-test("it does not seek while catching up by rate would do", () => {
-    const chaser = new EdgeChaser({ part: PART });
-    assert.equal(chaser.sample(0, chaser.goal + LIMITS.seekBeyond - 0.01).leave, null);
-    assert.equal(chaser.sample(100, chaser.goal + LIMITS.seekBeyond + 0.01).leave, chaser.goal);
+test("bursts: a link that holds everything back for 0.4 s, every 5 s, stalls twice and then no more", () => {
+    for (const part of [0.067, 0.2]) {
+        const hold = (made) => (made % 5000 > 4000 && made % 5000 < 4400 ? 4400 - (made % 5000) : 0);
+        const seen = run(part, { seconds: 300, link: (made) => 20 + hold(made) });
+        assert.ok(after(seen.stalls, 15000).length === 0, `${seen.stalls}`);
+        assert.ok(flips(after(seen.rates, 30000)) === 0, "no limit cycle");
+        assert.ok(seen.goal < 0.75, `goal ${seen.goal}`);
+    }
 });
 
-test("between two seeks there is a pause", () => {
-    const chaser = new EdgeChaser({ part: PART });
-    assert.notEqual(chaser.sample(0, 10).leave, null);
-    assert.equal(chaser.sample(LIMITS.seekPauseMs - 1, 10).leave, null);
-    assert.notEqual(chaser.sample(LIMITS.seekPauseMs + 1, 10).leave, null);
+test("rare stragglers: one part in 200 up to 250 ms late, ten minutes, few stalls and few changes of rate", () => {
+    for (const part of [0.067, 0.2]) {
+        const roll = dice(5);
+        const late = () => (roll() > 0.995 ? 250 * roll() : 0);
+        const seen = run(part, { seconds: 600, link: () => 20 + 10 * roll() + late() });
+        assert.ok(seen.late.length <= 5, `${seen.late.length} stalls`);
+        assert.ok(flips(seen.rates) <= 6, `${flips(seen.rates)} flips`);
+        assert.ok(Math.max(...after(seen.goals, 10000).map(({ goal }) => goal)) < 0.75);
+    }
 });
 
-test("a thin buffer slows down, a thick one speeds up, within the limits", () => {
-    assert.equal(new EdgeChaser({ part: PART }).sample(0, 0.01).rate, LIMITS.rateMin);
-    assert.equal(new EdgeChaser({ part: PART }).sample(0, 1.8).rate, LIMITS.rateMax);
-    assert.equal(new EdgeChaser({ part: PART }).sample(0, 0.2).rate, 1);
+test("a way that becomes longer or shorter for good: followed in both directions", () => {
+    for (const [from, to] of [[20, 100], [100, 20]]) {
+        const seen = run(0.067, { seconds: 240, link: (made) => (made < 40000 ? from : to) });
+        assert.ok(seen.late.length <= 3, `${seen.late}`);
+        close(seen.offset, to / 1000 + 0.067 + inHand(0.067) + LIMITS.lead, 0.05, "as if it had always been so");
+    }
 });
 
-test("a stall widens the goal by a part, never beyond the limit", () => {
-    const chaser = new EdgeChaser({ part: PART });
-    chaser.sample(0, 0.4);
+test("the rate stays within its limits, in steps of a hundredth, and never dithers around 1", () => {
+    const roll = dice(11);
+    const seen = run(0.067, { seconds: 120, link: () => 20 + 200 * roll(), behind: 1.4 });
+    for (const rate of rates(seen)) {
+        assert.ok(rate >= LIMITS.rateMin && rate <= LIMITS.rateMax, `${rate}`);
+        assert.equal(rate, Math.round(rate * 100) / 100);
+        assert.ok(rate === 1 || Math.abs(rate - 1) >= LIMITS.step - 1e-9, `${rate}`);
+    }
+});
+
+/** A chaser at its goal: parts of 0.1 s, the playhead where it wants to be. */
+function settled() {
+    const chaser = new EdgeChaser({ part: 0.1 });
+    for (let now = 0; now <= 10000; now += 100) {
+        chaser.arrived(now, now / 1000);
+        chaser.sample(now, now / 1000 - chaser.goal);
+    }
+    return chaser;
+}
+
+test("a stall without late media widens the lead, never beyond the limit; it narrows after calm, to where it began", () => {
+    const chaser = settled();
     const before = chaser.goal;
-    chaser.stall(LIMITS.graceMs);
-    assert.ok(Math.abs(chaser.goal - before - PART) < 1e-9);
-    for (let i = 0; i < 100; i++) chaser.stall(LIMITS.graceMs + i);
-    assert.equal(chaser.goal, LIMITS.goalMax);
+    chaser.stall(10050);
+    close(chaser.goal, before + LIMITS.leadStep, 1e-9, "one step");
+    for (let i = 0; i < 100; i++) chaser.stall(10051);
+    close(chaser.goal, before + LIMITS.leadMax - LIMITS.lead, 1e-9, "the limit");
+
+    chaser.sample(10051 + LIMITS.calmMaxMs - 1, 0);
+    assert.ok(chaser.goal > before + 0.4, "not before it was calm");
+    chaser.sample(10051 + LIMITS.calmMaxMs + 200000, 0);
+    close(chaser.goal, before, 1e-9, "as it began");
 });
 
-test("a stall before the start or in the first moment says nothing", () => {
-    const chaser = new EdgeChaser({ part: PART });
+test("a stall because media was late, or before the goal was reached, is no fault of the decoder", () => {
+    const chaser = settled();
     const before = chaser.goal;
-    chaser.stall(5);
-    chaser.sample(10, 0.4);
-    chaser.stall(10 + LIMITS.graceMs - 1);
+    chaser.stall(10000 + 1000); // nothing came for a second
     assert.equal(chaser.goal, before);
+    const early = new EdgeChaser({ part: 0.1 });
+    for (let now = 0; now <= 3000; now += 100) {
+        early.arrived(now, now / 1000);
+        early.sample(now, now / 1000 - 0.1);
+    }
+    const wide = early.goal;
+    early.stall(3050);
+    assert.equal(early.goal, wide);
 });
 
-test("after calm the goal narrows slowly back to where it began, and no further", () => {
-    const chaser = new EdgeChaser({ part: PART });
-    const base = chaser.goal;
-    chaser.sample(0, 0.4);
-    chaser.stall(2000);
-    const calm = 2 * LIMITS.calmMs;
-    chaser.sample(2000 + calm - 1, 0.6);
-    assert.ok(chaser.goal > base + PART - 1e-9, "still wide while it is not yet calm");
-    chaser.sample(2000 + calm, 0.6);
-    chaser.sample(2000 + calm + 5000, 0.6);
-    assert.ok(chaser.goal < base + PART && chaser.goal > base, `on its way: ${chaser.goal}`);
-    chaser.sample(2000 + calm + 120000, 0.6);
-    assert.equal(chaser.goal, base);
+test("between two seeks there is a pause, and none leads where nothing has arrived", () => {
+    const chaser = settled();
+    const behind = (seconds) => 10.1 - chaser.goal - seconds;
+    assert.equal(chaser.sample(10100, behind(LIMITS.seekBeyond - 0.01)).seek, null);
+    assert.notEqual(chaser.sample(10101, behind(LIMITS.seekBeyond + 0.01)).seek, null);
+    assert.equal(chaser.sample(10102, behind(5)).seek, null);
+    const dry = settled();
+    assert.equal(dry.sample(11400, 9.99).seek, null, "at the end of what there is");
 });
 
-test("a link that hiccups every few seconds ends with few stalls", () => {
-    const chaser = new EdgeChaser({ part: PART });
-    const late = (now) => now % 5000 >= 4000 && now % 5000 < 4700;
-    const run = simulate(chaser, { ahead: 0.4, seconds: 120, late });
-    assert.ok(run.stalls >= 1 && run.stalls <= 6, `${run.stalls} stalls in 24 hiccups`);
-    assert.ok(chaser.goal > 2 * PART && chaser.goal < LIMITS.goalMax, `goal ${chaser.goal}`);
+test("a page that was away goes to the edge as soon as there is one to go to", () => {
+    const chaser = settled();
+    chaser.sample(25000, 9.9); // the timer stood still for 15 s; nothing has come yet
+    assert.equal(chaser.sample(25100, 9.9).seek, null);
+    for (let end = 10; end <= 25; end += 0.1) chaser.arrived(25150, end, end > 24.95);
+    const { seek } = chaser.sample(25200, 9.9);
+    assert.ok(seek !== null && 25.2 - seek < 0.5, `to ${seek}`);
+    assert.equal(chaser.sample(25300, seek + 0.1).seek, null);
+    chaser.returned();
+    assert.equal(chaser.sample(25400, seek).rate > 1, true, "a little late is no reason to jump");
 });
 
-test("short parts bring a shorter goal, with a floor", () => {
-    assert.equal(new EdgeChaser({ part: 0.1 }).goal, 0.25);
-    assert.equal(new EdgeChaser({ part: 0.5 }).goal, 1);
-});
-
-test("the running median forgets what is old and shrugs off outliers", () => {
-    const median = new RunningMedian(5);
-    assert.equal(median.value, null);
-    for (const value of [500, 510, 9000, 490, 505]) median.add(value);
-    assert.equal(median.value, 505);
-    for (const value of [100, 100, 100, 100, 100]) median.add(value);
-    assert.equal(median.value, 100);
+test("before anything arrived it does nothing", () => {
+    const chaser = new EdgeChaser({ part: 0.2 });
+    assert.equal(chaser.goal, null);
+    assert.deepEqual(chaser.sample(0, 0), { rate: 1, seek: null });
+    chaser.stall(10);
 });

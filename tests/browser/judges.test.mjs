@@ -1,0 +1,177 @@
+// Players of others, as they come from npm and with their defaults where low latency is the default, each in front of a
+// live stream: it plays, without errors, at about its target, by the means that the manifest offers. What is shown is read
+// out of the presented frames.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { after, before, test } from "node:test";
+
+import { buildDir, framesSeen, launch, openPage, percentile, seen } from "./chrome.mjs";
+import { Stack } from "./stack.mjs";
+
+const PACKAGES = resolve(buildDir, "tests/conformance/node_modules"); // tests/conformance/fetch-packages puts them there
+const SCRIPTS = {
+    hls: "hls.js/dist/hls.js",
+    shaka: "shaka-player/dist/shaka-player.compiled.js",
+    dash: "dashjs/dist/modern/umd/dash.all.min.js",
+};
+const CAMERAS = { balanced: "cam-1", realtime: "cam-2", economy: "cam-3" };
+const SETTLE_MS = 6000;
+const MEASURE_MS = 7000;
+const FPS = 30;
+
+const stack = new Stack();
+let browser;
+
+before(async () => {
+    await stack.up({ cameras: Object.keys(CAMERAS).length });
+    for (const [profile, camera] of Object.entries(CAMERAS)) {
+        const response = await fetch(`${stack.url}/api/v1/cameras/${camera}/stream`, {
+            method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ profile }),
+        });
+        assert.equal(response.status, 201, await response.text());
+    }
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    await stack.down();
+});
+
+/** Run in the page: each begins to play and tells of errors through window.tell. */
+const START = {
+    hls(url, video) {
+        const hls = new window.Hls();
+        hls.on(window.Hls.Events.ERROR, (_, data) => window.tell(`${data.fatal ? "fatal " : ""}${data.details}`));
+        hls.loadSource(url);
+        hls.attachMedia(video);
+        window.target = () => hls.targetLatency;
+    },
+    async shaka(url, video) {
+        const player = new window.shaka.Player();
+        player.addEventListener("error", ({ detail }) => window.tell(`error ${detail.code} ${detail.data}`));
+        player.configure({ streaming: { lowLatencyMode: true, liveSync: { enabled: true } } });
+        await player.attach(video);
+        await player.load(url);
+        window.target = () => null;
+    },
+    dash(url, video) {
+        const player = window.dashjs.MediaPlayer().create();
+        player.on(window.dashjs.MediaPlayer.events.ERROR, ({ error }) => window.tell(`error ${error.code} ${error.message}`));
+        player.initialize(video, url, true);
+        window.target = () => player.getTargetLiveDelay();
+    },
+};
+
+/** A page of the gateway's origin, so that nothing is cross-origin, that has nothing but a player in it. */
+async function openPlayer(name) {
+    const { page, context } = await openPage(browser);
+    const origin = `${stack.url}/judge/`;
+    await page.route(`${origin}**`, (route) => route.request().url().endsWith(".js")
+        ? route.fulfill({ contentType: "text/javascript", body: readFileSync(resolve(PACKAGES, SCRIPTS[name])) })
+        : route.fulfill({ contentType: "text/html", body: `<video muted autoplay></video><script src="player.js"></script>` }));
+    await page.goto(origin);
+    await page.unrouteAll(); // requests for media go straight out
+    const told = [];
+    await page.exposeFunction("tell", (text) => told.push(text));
+    return { page, context, told };
+}
+
+/** What the page asked for, by kind. `held`: milliseconds that each answer took to come whole. */
+function keepLog(page) {
+    const log = { parts: 0, segments: [], blocking: 0, manifests: 0, refused: [] };
+    page.on("requestfinished", async (request) => {
+        const url = request.url();
+        const { responseEnd, requestStart } = request.timing();
+        if (/\/part-\d+\.m4s/.test(url)) log.parts++;
+        else if (/\/seg-\d+\.m4s/.test(url)) log.segments.push(responseEnd - requestStart);
+        else if (url.includes("_HLS_msn=")) log.blocking++;
+        else if (/\.(mpd|m3u8)(\?|$)/.test(url)) log.manifests++;
+    });
+    page.on("response", (response) => {
+        if (response.status() >= 400) log.refused.push(`${response.status()} ${response.url()}`);
+    });
+    return log;
+}
+
+/** Plays the profile's `manifest` with a player until it has settled and been measured. */
+async function play(name, profile, manifest) {
+    const { page, context, told } = await openPlayer(name);
+    const log = keepLog(page);
+    await page.evaluate(() => window.watchVideo("video"));
+    const url = `${stack.url}/live/${CAMERAS[profile]}/${manifest}`;
+    await page.evaluate(`(${START[name].toString().replace(/^(async )?(\w+)\(/, "$1function $2(")})` +
+        `(${JSON.stringify(url)}, document.querySelector("video"))`);
+    await framesSeen(page, "video", 10, 30000);
+    await shownFor(page, SETTLE_MS);
+    const { stalls: before } = await seen(page, "video");
+    await shownFor(page, SETTLE_MS + MEASURE_MS);
+    const watch = await seen(page, "video");
+    const target = await page.evaluate(() => window.target());
+    await context.close();
+
+    const settled = watch.frames.filter((frame) => frame.shown - watch.firstAt > SETTLE_MS);
+    const latencies = settled.map((frame) => frame.shown - frame.made);
+    const [p50, p95] = [50, 95].map((p) => Math.round(percentile(latencies, p)));
+    console.log(`${name}, ${profile}, ${manifest}: p50 ${p50} ms, p95 ${p95} ms (target ${target ?? "unknown"} s), ` +
+        `${settled.length} pictures, ${before} stalls at first, ${watch.stalls - before} later, ${log.parts} parts, ` +
+        `${log.segments.length} segments, ${log.blocking} blocking reloads, ${log.manifests} others; ` +
+        `told: ${told.join(", ") || "nothing"}`);
+    return { settled, stalls: watch.stalls - before, p50, log, told };
+}
+
+const shownFor = (page, ms) => page.waitForFunction((span) => {
+    const { frames, firstAt } = window.watches.video;
+    return frames.at(-1).shown - firstAt > span;
+}, ms, { timeout: ms + 40000 });
+
+function assertPlayed(played, { latencyMs, stalls = 3 }) {
+    const made = played.settled.map((frame) => frame.made);
+    assert.ok(played.settled.length >= 0.6 * FPS * MEASURE_MS / 1000, `${played.settled.length} pictures`);
+    assert.ok(made.every((ms, i) => i === 0 || ms >= made[i - 1]), "pictures never go back");
+    assert.ok(played.p50 > 0 && played.p50 <= latencyMs, `p50 ${played.p50} ms, allowed are ${latencyMs} ms`);
+    assert.ok(played.stalls <= stalls, `${played.stalls} stalls`);
+    assert.deepEqual(played.log.refused, []);
+    const bad = played.told.filter((text) => !/^buffer(Stalled|Seek|Nudge)/.test(text)); // hls.js tells of stalls so
+    assert.deepEqual(bad, []);
+}
+
+/** Segments asked for before they were whole: their bytes came as they were made. */
+const growing = (log, segmentMs) => log.segments.filter((ms) => ms > 0.4 * segmentMs).length;
+
+// Two at a time: each decodes by itself, and two cores are what there may be.
+
+test("hls.js plays Low-Latency HLS, dash.js DASH", async () => {
+    const [hls, dash] = await Promise.all([play("hls", "balanced", "index.m3u8"), play("dash", "balanced", "manifest.mpd")]);
+    assertPlayed(hls, { latencyMs: 3000 });
+    assert.ok(hls.log.parts >= 40, "it loads parts");
+    assert.ok(hls.log.blocking >= 40, "it uses blocking reload");
+    assertPlayed(dash, { latencyMs: 2500 });
+    assert.ok(growing(dash.log, 1000) >= 5, `segments came in ${dash.log.segments.map(Math.round)} ms`);
+});
+
+test("Shaka Player plays both", async () => {
+    const [hls, dash] = await Promise.all([play("shaka", "balanced", "index.m3u8"), play("shaka", "balanced", "manifest.mpd")]);
+    assertPlayed(hls, { latencyMs: 2500 });
+    assert.ok(hls.log.parts >= 40, "it loads parts");
+    assert.ok(hls.log.blocking >= 40, "it uses blocking reload");
+    assertPlayed(dash, { latencyMs: 3000 });
+    assert.ok(growing(dash.log, 1000) >= 5, `segments came in ${dash.log.segments.map(Math.round)} ms`);
+});
+
+test("hls.js plays the realtime profile, though its hold-back is made for the player of our own", async () => {
+    const hls = await play("hls", "realtime", "index.m3u8");
+    assertPlayed(hls, { latencyMs: 2500, stalls: 6 });
+    assert.ok(hls.log.parts >= 100, "it loads parts");
+});
+
+test("economy is plain HLS and plain DASH, of whole segments", async () => {
+    const [hls, dash] = await Promise.all([play("hls", "economy", "index.m3u8"), play("dash", "economy", "manifest.mpd")]);
+    for (const played of [hls, dash]) {
+        assertPlayed(played, { latencyMs: 14000 });
+        assert.equal(played.log.parts + played.log.blocking, 0);
+        assert.ok(played.log.segments.length >= 4);
+    }
+});

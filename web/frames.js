@@ -1,0 +1,86 @@
+// Looks at the frames a video element presents: how old each is, by the time barcode in it, where there is one.
+
+import { BarcodeReader } from "./barcode.js";
+import { RunningMedian } from "./figures.js";
+
+const MISSES_UNTIL_RARE = 60; // frames without a barcode after which only one in thirty is looked at
+const RARE = 30;
+
+export class FrameWatch {
+    #video;
+    #reader = null;
+    #request = null;
+    #ages = new RunningMedian(30);
+    #misses = 0;
+    #frame = 0;
+
+    constructor(video) {
+        this.#video = video;
+    }
+
+    start() {
+        this.stop();
+        if (!this.#video.requestVideoFrameCallback) return;
+        this.#reader ??= new BarcodeReader();
+        this.#next();
+    }
+
+    stop() {
+        if (this.#request !== null) this.#video.cancelVideoFrameCallback(this.#request);
+        this.#request = null;
+        this.#misses = this.#frame = 0;
+        this.#ages.clear();
+    }
+
+    /** From the making of the picture to its showing, in ms; null without a barcode. */
+    get latencyMs() {
+        return this.#misses < MISSES_UNTIL_RARE ? this.#ages.value : null;
+    }
+
+    #next() {
+        this.#request = this.#video.requestVideoFrameCallback((_, { expectedDisplayTime }) => {
+            this.#next();
+            if (this.#misses < MISSES_UNTIL_RARE || this.#frame++ % RARE === 0) this.#read(expectedDisplayTime);
+        });
+    }
+
+    #read(expectedDisplayTime) {
+        const made = this.#reader.read(this.#video);
+        if (made === null) {
+            this.#misses++;
+            return;
+        }
+        this.#misses = 0;
+        this.#ages.add(Date.now() + (expectedDisplayTime - performance.now()) - made);
+    }
+}
+
+/** The last picture, held on a canvas over the video element while a stream is opened anew. */
+export class HeldPicture {
+    #canvas;
+    #video;
+
+    /** canvas: null where nothing is to be held. */
+    constructor(canvas, video) {
+        this.#canvas = canvas;
+        this.#video = video;
+    }
+
+    get shown() {
+        return this.#canvas !== null && !this.#canvas.hidden;
+    }
+
+    /** Of a video that shows nothing, what is held already stays. */
+    take() {
+        const { videoWidth, videoHeight, readyState } = this.#video;
+        if (!this.#canvas || readyState < HTMLMediaElement.HAVE_CURRENT_DATA || videoWidth === 0) return;
+        this.#canvas.width = videoWidth;
+        this.#canvas.height = videoHeight;
+        this.#canvas.getContext("2d").drawImage(this.#video, 0, 0);
+        this.#canvas.hidden = false;
+    }
+
+    drop() {
+        if (this.#canvas) this.#canvas.hidden = true;
+    }
+}
