@@ -28,7 +28,8 @@ lint: deps-test
 	cmake --preset clang
 	tools/lint
 
-bench: all
+# Every figure of bench/README.md and docs/latency.md, in about forty minutes; BELFRY_BENCH_QUICK=1 for a short try.
+bench: deps-test
 	bench/run
 
 deps:

@@ -1,22 +1,32 @@
 // From the click to the picture, and from the lens to the glass, in a real browser.
 //
-//   BELFRY_BUILD_DIR=build/release node bench/glass_to_glass.mjs --url http://127.0.0.1:8080 [--camera cam-1]
-//       [--runs 5] [--seconds 30] [--warm-up 6] [--json]
+//   BELFRY_BUILD_DIR=build/release node bench/glass_to_glass.mjs --url http://127.0.0.1:8080 [--player own|stock|article]
+//       [--camera cam-1] [--profile realtime] [--runs 5] [--seconds 30] [--warm-up 6] [--join] [--json]
 //
-// Each run opens the player page anew, starts the camera from it, reads the time barcode out of every presented frame,
-// and stops the camera. "answer" is the start request's own time, "picture" the time to the first presented frame.
+// Each run opens the page anew, clicks Start, reads the time barcode out of every presented frame, and stops the camera.
+// own: Belfry's page. stock: a bare page with hls.js as it comes, on Belfry. article: the same page on bench/article.
+// "answer" is the start request's own time, "picture" the time from the click to the first presented frame. Frames,
+// stalls and requests count once the warm-up is over. --profile: what the stream must turn out to have. --join: the
+// camera runs already and is left running.
 
 import { parseArgs } from "node:util";
 
 import { launch, openPage, percentile, seen } from "../tests/browser/chrome.mjs";
+import { clickStart, hlsVersion, playerNamed } from "./players.mjs";
+
+const FREEZE_MS = 250;
+const MEDIA = /\/(live|hls)\//;
 
 const { values: options } = parseArgs({
     options: {
         url: { type: "string" },
+        player: { type: "string", default: "own" },
         camera: { type: "string", default: "cam-1" },
+        profile: { type: "string" },
         runs: { type: "string", default: "5" },
         seconds: { type: "string", default: "30" },
         "warm-up": { type: "string", default: "6" },
+        join: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
     },
 });
@@ -27,46 +37,100 @@ if (!options.url) {
 
 const WARM_UP_MS = 1000 * Number(options["warm-up"]);
 const TOTAL_MS = WARM_UP_MS + 1000 * Number(options.seconds);
+const player = playerNamed(options.player, options.url, options.camera);
 
 async function measure(browser) {
-    const { context, page } = await openPage(browser);
+    const { context, page, troubles } = await openPage(browser);
+    const requests = [];
+    page.on("request", (request) => MEDIA.test(request.url()) && requests.push(Date.now()));
     try {
-        await page.goto(`${options.url}/?camera=${options.camera}`);
-        await page.waitForSelector(`#stage[data-camera="${options.camera}"][data-tone="ready"]`);
-        await page.evaluate(() => window.watchVideo("#video"));
-        const answered = page.waitForResponse((response) => response.request().method() === "POST");
-        const clickedAt = Date.now();
-        await page.click("#power");
-        const response = await answered;
-        if (!response.ok()) throw new Error(`the start was refused: ${await response.text()}`);
-        const answer = Date.now() - clickedAt;
-
+        await player.open(page);
+        await page.evaluate(watch);
+        const start = await clickStart(page, player);
+        if (options.profile) await checkProfile();
         await page.waitForFunction((ms) => {
             const { frames, firstAt } = window.watches["#video"];
             return frames.length > 0 && frames.at(-1).shown - firstAt > ms;
-        }, TOTAL_MS, { timeout: TOTAL_MS + 30000 });
-        const watch = await seen(page, "#video");
-
-        await page.click("#power");
-        await page.waitForSelector('#stage[data-tone="ready"]');
-        return summary(watch, clickedAt, answer);
+        }, TOTAL_MS, { timeout: TOTAL_MS + 60000, polling: 500 });
+        const watched = { ...await seen(page, "#video"), ...await page.evaluate(() => window.playback()) };
+        if (!options.join) await player.stop(page);
+        return summary(watched, start, requests);
+    } catch (error) {
+        error.message += ` (${troubles.slice(0, 5).join("; ") || "the page complained of nothing"})`;
+        throw error;
     } finally {
         await context.close();
     }
 }
 
-function summary(watch, clickedAt, answer) {
-    const settled = watch.frames.filter((frame) => frame.shown - watch.firstAt > WARM_UP_MS);
-    const latencies = settled.map((frame) => frame.shown - frame.made);
+/** Runs in the page. */
+function watch() {
+    window.watchVideo("#video");
+    const video = document.querySelector("#video");
+    const clock = Date.now() - performance.now();
+    const stalledAt = [];
+    video.addEventListener("waiting", () => stalledAt.push(clock + performance.now()));
+    window.playback = () => ({ stalledAt, dropped: video.getVideoPlaybackQuality().droppedVideoFrames });
+}
+
+async function checkProfile() {
+    const answer = await fetch(`${options.url}/api/v1/cameras/${options.camera}/stream`);
+    const { profile } = await answer.json();
+    if (profile !== options.profile) throw new Error(`the stream has profile ${profile}, not ${options.profile}`);
+}
+
+function summary(watched, { clickedAt, answerMs }, requests) {
+    const begin = watched.firstAt + WARM_UP_MS;
+    const settled = watched.frames.filter((frame) => frame.shown > begin);
+    const end = settled.at(-1).shown;
+    const gaps = settled.slice(1).map((frame, i) => frame.shown - settled[i].shown);
     return {
-        answer_ms: answer,
-        picture_ms: Math.round(watch.firstAt - clickedAt),
-        p50_ms: Math.round(percentile(latencies, 50)),
-        p95_ms: Math.round(percentile(latencies, 95)),
-        max_ms: Math.round(percentile(latencies, 100)),
-        frames: latencies.length,
-        stalls: watch.stalls,
-        unreadable: watch.unreadable,
+        answer_ms: answerMs,
+        picture_ms: Math.round(watched.firstAt - clickedAt),
+        ...latencies(settled),
+        frames: settled.length,
+        stalls: watched.stalledAt.filter((at) => at > begin).length,
+        early_stalls: watched.stalledAt.filter((at) => at > watched.firstAt && at <= begin).length,
+        freezes: gaps.filter((gap) => gap > FREEZE_MS).length,
+        longest_gap_ms: Math.round(Math.max(...gaps)),
+        dropped: watched.dropped,
+        unreadable: watched.unreadable,
+        requests_per_s: Math.round((10000 * requests.filter((at) => at > begin && at <= end).length) / (end - begin)) / 10,
+        // [ms since the first picture, latency in ms] of every frame, warm-up too
+        series: watched.frames.map(({ made, shown }) => [Math.round(shown - watched.firstAt), Math.round(shown - made)]),
+    };
+}
+
+function latencies(frames) {
+    const values = frames.map((frame) => frame.shown - frame.made);
+    const at = (p) => Math.round(percentile(values, p));
+    return { p50_ms: at(50), p95_ms: at(95), max_ms: at(100) };
+}
+
+/** Over all frames of all runs. */
+function totals(runs) {
+    const values = runs.flatMap(({ series }) => series.filter(([at]) => at > WARM_UP_MS).map(([, latency]) => latency));
+    const sum = (key) => runs.reduce((total, run) => total + run[key], 0);
+    const middle = (key) => percentile(runs.map((run) => run[key]), 50);
+    return {
+        player: options.player,
+        hls_js: hlsVersion(),
+        runs: runs.length,
+        seconds: Number(options.seconds),
+        warm_up_s: Number(options["warm-up"]),
+        answer_p50_ms: middle("answer_ms"),
+        picture_p50_ms: middle("picture_ms"),
+        picture_max_ms: Math.max(...runs.map((run) => run.picture_ms)),
+        p50_ms: percentile(values, 50),
+        p95_ms: percentile(values, 95),
+        max_ms: percentile(values, 100),
+        frames: values.length,
+        stalls: sum("stalls"),
+        early_stalls: sum("early_stalls"),
+        freezes: sum("freezes"),
+        longest_gap_ms: Math.max(...runs.map((run) => run.longest_gap_ms)),
+        unreadable: sum("unreadable"),
+        requests_per_s: middle("requests_per_s"),
     };
 }
 
@@ -75,20 +139,10 @@ try {
     const runs = [];
     for (let i = 0; i < Number(options.runs); i++) {
         runs.push(await measure(browser));
-        if (!options.json) console.table([runs.at(-1)]);
+        const { series, ...shown } = runs.at(-1);
+        console.error(JSON.stringify(shown));
     }
-    const over = (key, p) => percentile(runs.map((run) => run[key]), p);
-    const total = {
-        runs: runs.length,
-        answer_p50_ms: over("answer_ms", 50),
-        answer_p95_ms: over("answer_ms", 95),
-        picture_p50_ms: over("picture_ms", 50),
-        picture_p95_ms: over("picture_ms", 95),
-        glass_p50_ms: over("p50_ms", 50),
-        glass_p95_ms: over("p95_ms", 95),
-        stalls: runs.reduce((sum, run) => sum + run.stalls, 0),
-    };
-    console.log(options.json ? JSON.stringify({ total, runs }) : total);
+    console.log(options.json ? JSON.stringify({ ...totals(runs), series: runs.map((run) => run.series) }) : totals(runs));
 } finally {
     await browser.close();
 }
