@@ -42,6 +42,7 @@ feed.addEventListener("recording-deleted", ({ detail }) => recordings.drop(detai
 feed.addEventListener("alarm", ({ detail }) => showAlarm(detail));
 feed.addEventListener("sync", () => fetchLists().catch((problem) => tell(problem.message)));
 feed.addEventListener("link", ({ detail }) => showLink(detail));
+feed.addEventListener("link", ({ detail }) => detail !== "lost" && stage.reachable());
 
 function showLink(link) {
     byId("link").dataset.link = link;

@@ -59,6 +59,7 @@ export class FrameWatch {
 export class HeldPicture {
     #canvas;
     #video;
+    #noted = false;
 
     /** canvas: null where nothing is to be held. */
     constructor(canvas, video) {
@@ -70,17 +71,25 @@ export class HeldPicture {
         return this.#canvas !== null && !this.#canvas.hidden;
     }
 
-    /** Of a video that shows nothing, what is held already stays. */
-    take() {
+    /** To be called now and then: a video that has run dry may not give its picture away any more. */
+    note() {
         const { videoWidth, videoHeight, readyState } = this.#video;
         if (!this.#canvas || readyState < HTMLMediaElement.HAVE_CURRENT_DATA || videoWidth === 0) return;
         this.#canvas.width = videoWidth;
         this.#canvas.height = videoHeight;
         this.#canvas.getContext("2d").drawImage(this.#video, 0, 0);
-        this.#canvas.hidden = false;
+        this.#noted = true;
     }
 
-    drop() {
+    show() {
+        if (this.shown) return;
+        this.note();
+        if (this.#noted) this.#canvas.hidden = false;
+    }
+
+    /** forget: what was noted belongs to something else than what comes. */
+    drop({ forget = false } = {}) {
         if (this.#canvas) this.#canvas.hidden = true;
+        if (forget) this.#noted = false;
     }
 }

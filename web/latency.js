@@ -17,6 +17,7 @@ export const LIMITS = Object.freeze({
     leadStep: 0.033,
     seekBeyond: 1.5, // catching up by rate would take too long
     resyncBeyond: 0.25, // the same after the page was away
+    holdBeyond: 0.3, // so much too early where media is polled for, a picture that stands still anyway is held
     seekPauseMs: 2000,
     sleptMs: 1500, // without a call for so long, the page itself stood still
     graceMs: 1500, // a stall while the first parts come in says nothing about the decoder
@@ -38,9 +39,13 @@ export class EdgeChaser {
     #soughtAt = -Infinity;
     #calmMs = LIMITS.calmMs;
     #away = false;
+    #polled;
+    #hold; // "may", "on" or "no"
 
     /** part: length of what arrives at a time: of parts, or of segments where there are none and playlists are polled. */
     constructor({ part, polled = false }) {
+        this.#polled = polled;
+        this.#hold = polled ? "may" : "no";
         this.#arrivals = new Arrivals(part, { polled });
     }
 
@@ -63,6 +68,7 @@ export class EdgeChaser {
     /** The picture stood still. Where media was later than the goal allows for, its arrival will say so; where it was
      * not, the decoder wants more ahead of it. */
     stall(nowMs) {
+        if (this.#polled && this.#hold === "no") this.#hold = "may";
         if (this.#startedAt === null || nowMs - this.#startedAt < LIMITS.graceMs) return;
         this.#stalledAt = nowMs;
         const waited = nowMs / 1000 - this.#end;
@@ -77,7 +83,8 @@ export class EdgeChaser {
         this.#arrivals.skip();
     }
 
-    /** To be called every 100 ms or so. Returns {rate, seek}; seek: null, or the position to go to. */
+    /** To be called every 100 ms or so. Returns {rate, seek}; rate 0 holds the picture; seek: null, or the position to go
+     * to. */
     sample(nowMs, position) {
         if (this.#lastAt !== null && nowMs - this.#lastAt > LIMITS.sleptMs) this.returned();
         this.#startedAt ??= nowMs;
@@ -88,7 +95,8 @@ export class EdgeChaser {
 
         this.#error = nowMs / 1000 - position - goal;
         const seek = this.#seek(nowMs, position, goal);
-        return seek === null ? { rate: this.#rate(this.#end - position), seek } : { rate: 1, seek };
+        if (seek !== null) return { rate: 1, seek };
+        return { rate: this.#holds() ? 0 : this.#rate(this.#end - position), seek };
     }
 
     #seek(nowMs, position, goal) {
@@ -101,6 +109,13 @@ export class EdgeChaser {
         this.#bearing = 0;
         this.#away = false;
         return target;
+    }
+
+    // At the start, and after a stall, one wait for the goal is better than one for each segment on the way to it.
+    #holds() {
+        const enough = this.#hold === "on" ? -LIMITS.early : -LIMITS.holdBeyond;
+        this.#hold = this.#hold !== "no" && this.#error < enough ? "on" : "no";
+        return this.#hold === "on";
     }
 
     #rate(ahead) {

@@ -17,6 +17,7 @@ const ASKED = /([?&]_HLS_msn=)(\d+)/;
 export function leadFor(text) {
     const sequence = text.match(SEQUENCE);
     if (!sequence || /^#EXT-X-ENDLIST/m.test(text)) return 0;
+    if (!/^#EXT-X-PART-INF/m.test(text)) return 0; // it is told of segments only: it has one before it counts as live
     const complete = text.match(/^#EXTINF:/gm)?.length ?? 0;
     return Number(sequence[1]) + complete < LEAD ? LEAD : 0;
 }

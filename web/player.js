@@ -67,7 +67,7 @@ export class Player extends EventTarget {
     }
 
     play(url, { live }) {
-        this.stop({ hold: this.#held.shown });
+        this.stop({ hold: true });
         this.#url = url;
         this.#live = live;
         this.#counts = { stalls: 0, reconnects: 0 };
@@ -80,8 +80,8 @@ export class Player extends EventTarget {
 
     /** hold: the last picture stays, for what is played next. */
     stop({ hold = false } = {}) {
-        if (hold) this.#held.take();
-        else this.#held.drop();
+        if (hold) this.#held.show();
+        else this.#held.drop({ forget: true });
         this.#timers.forEach(clearInterval);
         this.#timers = [];
         this.#url = this.#pausedAt = this.#position = null;
@@ -112,9 +112,14 @@ export class Player extends EventTarget {
     /** The page, the machine or the network was away for about so long, and is back. */
     returned(awayMs = 0) {
         if (!this.#live || this.#url === null || this.#pausedAt !== null) return;
-        if (this.#phase === "reconnecting") this.#reopen();
+        if (this.#phase === "reconnecting" && !this.#engine) this.#reopen();
         else if (awayMs > STALE_MS && RUNNING.includes(this.#phase)) this.#reconnect(TROUBLES.slept, 0);
         else this.#engine?.returned();
+    }
+
+    /** There is reason to believe that it would work now. */
+    retryNow() {
+        if (this.#phase === "reconnecting" && !this.#engine) this.#reopen();
     }
 
     #open() {
@@ -147,7 +152,7 @@ export class Player extends EventTarget {
 
     #reconnect(trouble, delayMs = this.#backoff.next(Math.random(), trouble.retryAfterMs)) {
         if (this.#url === null) return;
-        if (this.#live) this.#held.take();
+        if (this.#live) this.#held.show();
         this.#close();
         this.#counts.reconnects++;
         this.#enter("reconnecting", (navigator.onLine === false ? TROUBLES.offline : trouble).words);
@@ -196,6 +201,7 @@ export class Player extends EventTarget {
 
     #tellFigures() {
         const runs = this.#engine !== null && !this.#video.paused && this.#phase === "playing";
+        if (runs && this.#live) this.#held.note();
         const detail = { ...this.#readings.take(this.#engine, runs), ...this.#counts };
         this.dispatchEvent(new CustomEvent("figures", { detail }));
     }

@@ -61,6 +61,11 @@ export class Stage {
         this.#player.returned(awayMs);
     }
 
+    /** Belfry answers again. */
+    reachable() {
+        this.#player.retryNow();
+    }
+
     render() {
         const camera = this.#cameras.selected;
         byId("stage").hidden = camera === null;

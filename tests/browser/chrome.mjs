@@ -70,7 +70,7 @@ function installProbe() {
 
     window.watchVideo = (selector) => {
         const video = document.querySelector(selector);
-        const watch = { frames: [], unreadable: 0, stalls: 0, firstAt: null, clock: Date.now() - performance.now() };
+        const watch = { frames: [], unreadable: 0, stalls: 0, stalledAt: [], firstAt: null, clock: Date.now() - performance.now() };
         const presented = (_, { expectedDisplayTime, mediaTime }) => {
             video.requestVideoFrameCallback(presented);
             const shown = watch.clock + expectedDisplayTime;
@@ -80,7 +80,9 @@ function installProbe() {
             else watch.frames.push({ made, shown, mediaTime });
         };
         video.requestVideoFrameCallback(presented);
-        video.addEventListener("waiting", () => watch.firstAt !== null && watch.stalls++);
+        video.addEventListener("waiting", () => {
+            if (watch.firstAt !== null) watch.stalls = watch.stalledAt.push(Date.now());
+        });
         (window.watches ??= {})[selector] = watch;
     };
 }

@@ -91,12 +91,13 @@ step("a click on Start brings live pictures", async () => {
 
     const settled = watch.frames.filter((frame) => frame.shown - watch.firstAt > WARM_UP_MS);
     const latencies = settled.map((frame) => frame.shown - frame.made);
+    const stalls = watch.stalledAt.filter((at) => at - watch.firstAt > WARM_UP_MS).length;
     const [p50, p95] = [50, 95].map((p) => Math.round(percentile(latencies, p)));
     console.log(`start to answer ${readyAfter} ms, to first picture ${Math.round(watch.firstAt - session.from)} ms; ` +
-        `glass to glass p50 ${p50} ms, p95 ${p95} ms over ${latencies.length} pictures; ${watch.stalls} stalls`);
+        `glass to glass p50 ${p50} ms, p95 ${p95} ms over ${latencies.length} pictures; ${watch.stalls} stalls, ${stalls} late`);
     assert.ok(p50 <= P50_LIMIT_MS, `p50 ${p50} ms`);
     assert.ok(p50 > 0, "a picture cannot be shown before it is made");
-    assert.ok(watch.stalls <= STALL_LIMIT, `${watch.stalls} stalls`);
+    assert.ok(stalls <= STALL_LIMIT, `${stalls} stalls`);
 });
 
 step("the page says what it measures, on a key", async () => {

@@ -114,7 +114,7 @@ step("economy does not end in stall after stall", async () => {
     const stalls = (await seen(page, "#video")).stalls;
     await pause(8000);
     const later = (await seen(page, "#video")).stalls;
-    assert.ok(later - stalls <= 2, `${later - stalls} stalls in 8 s`);
+    assert.ok(later - stalls <= 2, `${later - stalls} stalls in 8 s`); // a segment takes two
 });
 
 step("a recorded stream is restarted only after a question", async () => {
@@ -140,12 +140,16 @@ step("a recorded stream is restarted only after a question", async () => {
 
 step("the network goes and comes back", async () => {
     const usual = await ageNow(page);
-    await context.setOffline(true);
-    await page.waitForFunction(() => /no network/.test(document.getElementById("stage-words").textContent), null, { timeout: BACK_MS });
-    assert.ok(await page.isVisible("#held"), "the last picture stays");
-    await story.shot("offline");
-    await pause(2000);
-    await context.setOffline(false);
+    try {
+        await context.setOffline(true);
+        await page.waitForFunction(() => /no network/.test(document.getElementById("stage-words").textContent), null,
+            { timeout: BACK_MS });
+        assert.ok(await page.isVisible("#held"), "the last picture stays");
+        await story.shot("offline");
+        await pause(2000);
+    } finally {
+        await context.setOffline(false);
+    }
     console.log(`back after ${await comesBack(page, usual)} ms of network`);
     assert.ok(Number(await figure("reconnects")) >= 1);
     assert.ok(await page.isHidden("#held"));
@@ -155,8 +159,12 @@ step("the gateway is restarted", async () => {
     const usual = await ageNow(page);
     const { session } = await streamNow();
     stack.signal("gateway", "SIGKILL");
-    await page.waitForFunction(() => /Trying again/.test(document.getElementById("stage-words").textContent), null, { timeout: BACK_MS });
-    await stack.up();
+    try {
+        await page.waitForFunction(() => /Trying again/.test(document.getElementById("stage-words").textContent), null,
+            { timeout: BACK_MS });
+    } finally {
+        await stack.up();
+    }
     console.log(`back ${await comesBack(page, usual)} ms after the gateway`);
     assert.equal((await streamNow()).session, session, "the stream itself went on");
 });
@@ -186,7 +194,8 @@ step("the camera falls silent: the page says so, and waits without connecting an
     const before = await figure("reconnects");
     stack.signal(`camera-${CAMERA}`, "SIGSTOP");
     try {
-        await page.waitForFunction(() => /no new pictures/.test(document.getElementById("stage-words").textContent), null, { timeout: BACK_MS });
+        await page.waitForFunction(() => /no new pictures/.test(document.getElementById("stage-words").textContent), null,
+            { timeout: BACK_MS });
         await pause(4000);
     } finally {
         stack.signal(`camera-${CAMERA}`, "SIGCONT");

@@ -366,7 +366,7 @@ class Nginx(MediaOnlyTest):
     def test_16_conformance_through_nginx(self):
         stream, _ = self.live()
         # What the camera does, and when, is checked without nginx.
-        allowed = [word for rule in ("part-in-time", "segment-in-time", "decode-time", "date-steady", "date-now")
+        allowed = [word for rule in ("part-in-time", "segment-in-time", "decode-time", "date-steady", "date-now", "decode-time-exact")
                    for word in ("--allow", rule)]
         done = subprocess.run([sys.executable, "-B", str(SOURCE / "tests/conformance/check-hls"), "--seconds", "20",
                                "--jitter-ms", "300", *allowed,

@@ -21,7 +21,7 @@ for (const part of PARTS) {
     test(`parts of ${part} s, steady link: no stall, no seek, no flip; settles and then stays at rate 1`, () => {
         const seen = run(part, { seconds: 120 });
         assert.deepEqual([seen.late.length, seen.seeks.length, flips(seen.rates)], [0, 0, 0]);
-        assert.ok(settledAt(seen.rates) < 30000, `settled at ${settledAt(seen.rates)} ms`);
+        assert.ok(settledAt(seen.rates) < 10000, `settled at ${settledAt(seen.rates)} ms`);
         close(seen.offset, seen.goal, LIMITS.late, "at the goal");
         close(seen.goal, 0.02 + part + inHand(part) + LIMITS.lead, 0.02, "the way, a part, a little in hand, and the decoder");
     });
@@ -76,6 +76,17 @@ test("one outage of a second: one stall, back to the edge within ten seconds, al
     }
 });
 
+test("polled media: the picture is held once at the start, so that no segment is waited for later", () => {
+    for (const late of [50, 300, 900]) {
+        const roll = dice(2);
+        const seen = run(2, { seconds: 120, link: () => 20 + late * roll() });
+        assert.equal(seen.stalls.length, 0, `${seen.stalls}`);
+        const held = seen.rates.filter(({ rate }) => rate === 0);
+        assert.ok(held.length > 0 && held.length <= 12, `held for ${held.length / 10} s`);
+        assert.ok(held.every(({ now }, i) => i === 0 || now - held[i - 1].now === 100), "once");
+    }
+});
+
 test("an outage in long pieces goes unnoticed", () => {
     const seen = run(2, { seconds: 90, link: (made) => 20 + (made > 30000 && made < 30500 ? 30500 - made : 0) });
     assert.equal(seen.late.length, 0);
@@ -113,6 +124,7 @@ test("a way that becomes longer or shorter for good: followed in both directions
 test("the rate stays within its limits, in steps of a hundredth, and never dithers around 1", () => {
     const roll = dice(11);
     const seen = run(0.067, { seconds: 120, link: () => 20 + 200 * roll(), behind: 1.4 });
+    assert.equal(rates(seen).includes(0), false, "held only where media is polled for");
     for (const rate of rates(seen)) {
         assert.ok(rate >= LIMITS.rateMin && rate <= LIMITS.rateMax, `${rate}`);
         assert.equal(rate, Math.round(rate * 100) / 100);

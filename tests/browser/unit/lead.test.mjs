@@ -16,6 +16,7 @@ test("a playlist is young while fewer than three segments were complete", () => 
     assert.equal(leadFor(head(0) + MAP + segments(3) + PART), 0);
     assert.equal(leadFor(head(7) + MAP + segments(1)), 0);
     assert.equal(leadFor(`${head(0)}${MAP}${segments(1)}#EXT-X-ENDLIST\n`), 0, "nothing more comes");
+    assert.equal(leadFor((head(0) + MAP + segments(1)).replace(/#EXT-X-PART-INF.*\n/, "")), 0, "whole segments only");
     assert.equal(leadFor("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nmedia.m3u8\n"), 0, "not a media playlist");
 });
 

@@ -89,9 +89,9 @@ class Simulation {
 
 export const after = (list, ms) => list.filter((entry) => (entry.now ?? entry) >= ms);
 
-/** How often the rate changed its mind: from above 1 to below, or back. */
+/** How often the rate changed its mind: from above 1 to below, or back. Held pictures do not count. */
 export function flips(rates) {
-    const bearings = rates.map(({ rate }) => Math.sign(rate - 1)).filter((bearing) => bearing !== 0);
+    const bearings = rates.filter(({ rate }) => rate !== 0 && rate !== 1).map(({ rate }) => Math.sign(rate - 1));
     return bearings.filter((bearing, i) => i > 0 && bearing !== bearings[i - 1]).length;
 }
 
