@@ -50,7 +50,7 @@ def cycles():
 # name: what it does, about how many minutes it takes
 SECTIONS = {
     "envelope": (envelope, 0.1), "hop": (hop, 0.5), "services": (services, 1.5), "cycles": (cycles, 1.5),
-    "ingest-cpu": (ingest_cpu, 1.5), "part-delay": (part_delay, 1.5), "glass": (own_page, 14), "article": (article, 5),
+    "ingest-cpu": (ingest_cpu, 1.5), "part-delay": (part_delay, 1.5), "glass": (own_page, 9), "article": (article, 5),
     "viewers": (viewers, 3.5), "stalls": (stalls, 10.5)}
 
 

@@ -10,8 +10,8 @@ import stacks
 from figures import BUILD, SOURCE, lengths, record
 from stacks import BenchStack, process, with_camera, wait_until
 
-RUNS = lengths(5, 1)
-STOCK_RUNS = lengths(3, 1)
+RUNS = lengths(3, 1)
+STOCK_RUNS = lengths(2, 1)
 SECONDS = lengths(30, 8)
 WARM_UP_S = 6
 JOIN_AFTER_S = lengths(15, 5)

@@ -63,6 +63,7 @@ export class HlsEngine extends EventTarget {
     #hinted = new HintedParts();
     #bitRate = new BitRate();
     #details = null;
+    #startsAtFirst = false; // not at the edge, but at the first picture that there is
     #newest = "";
     #advancedAt = Infinity;
     #answeredAt = -Infinity;
@@ -156,7 +157,15 @@ export class HlsEngine extends EventTarget {
 
     #chooseStart(details) {
         const distance = details?.live ? distanceOfFirstPicture(details) : null;
-        if (distance !== null) this.#hls.targetLatency = distance;
+        if (distance === null) return;
+        this.#hls.targetLatency = distance;
+        this.#startsAtFirst = true;
+    }
+
+    // hls.js jumps over at most two target durations without media, and the lead of a young stream may be longer.
+    #goToFirst(start) {
+        if (this.#startsAtFirst && this.#video.currentTime < start) this.#video.currentTime = start;
+        this.#startsAtFirst = false;
     }
 
     #levelLoaded(details) {
@@ -182,6 +191,7 @@ export class HlsEngine extends EventTarget {
     #appended() {
         const { buffered } = this.#video;
         if (!this.#chaser || buffered.length === 0) return;
+        this.#goToFirst(buffered.start(0));
         const end = buffered.end(buffered.length - 1);
         this.#chaser.arrived(performance.now(), end, end > this.#details.edge - EDGE_MARGIN);
     }

@@ -13,11 +13,12 @@ from .wire import Web
 
 def arguments(argv):
     parser = argparse.ArgumentParser(
-        prog="check-hls", description="Follows a live HLS playlist and checks it against draft-pantos-hls-rfc8216bis-22. "
-        "Exit code 0: nothing violated; 1: a rule was; 2: there was nothing to follow.")
+        prog="check-hls", description="Follows a live HLS playlist and checks it against "
+        "draft-pantos-hls-rfc8216bis-22. Exit code 0: nothing violated; 1: a rule was; 2: there was nothing to follow.")
     parser.add_argument("url", help="of the multivariant or the media playlist")
     parser.add_argument("--seconds", type=int, default=60, help="how long to follow (default: 60)")
-    parser.add_argument("--profile", choices=("realtime", "balanced", "economy"), help="also check what this profile promises")
+    parser.add_argument("--profile", choices=("realtime", "balanced", "economy"),
+                        help="also check what this profile promises")
     parser.add_argument("--jitter-ms", type=int, default=100,
                         help="what this machine and the way to the server may put instants off by (default: 100)")
     parser.add_argument("--until-end", action="store_true", help="the stream must end within --seconds")

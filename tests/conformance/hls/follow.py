@@ -325,7 +325,7 @@ class Follower:
 
     async def look_at_end(self):
         """What a finished stream still has to give."""
-        for query in ("", "_HLS_part=3", f"_HLS_msn={self.latest.next_msn + FAR}", "_HLS_skip=YES", "_HLS_msn=abc", ""):
+        for query in ("", "_HLS_part=3", f"_HLS_msn={self.latest.next_msn + FAR}", "_HLS_skip=YES", ""):
             await self.ask("end", "end", query)
         for s in self.latest.complete:
             if not s.gap:

@@ -1,5 +1,5 @@
-"""Playlists, parsed strictly (section 4 of the draft). Nothing is repaired: what is not as written there becomes a fault
-that carries the name of the rule it breaks."""
+"""Playlists, parsed strictly (section 4 of the draft). Nothing is repaired: what is not as written there becomes a
+fault that carries the name of the rule it breaks."""
 import datetime
 import re
 from dataclasses import dataclass, field

@@ -1,5 +1,5 @@
-"""The registry of rules. A rule is a function (timeline, check) that calls check(condition, text, values…) once for each
-thing it looks at. A rule that never calls it was not exercised."""
+"""The registry of rules. A rule is a function (timeline, check) that calls check(condition, text, values…) once for
+each thing it looks at. A rule that never calls it was not exercised."""
 import importlib
 from dataclasses import dataclass, field
 

@@ -274,5 +274,6 @@ def end_ignores_directives(t, check):
     """With EXT-X-ENDLIST every directive is ignored."""
     for x in after_end(t):
         if x.query:
-            check(x.status == 200 and x.took <= LATE * t.jitter and x.playlist.skipped is None, "%s: status %d after %s",
+            check(x.status == 200 and x.took <= LATE * t.jitter and x.playlist.skipped is None,
+                  "%s: status %d after %s",
                   x.name, x.status, seconds(x.took))

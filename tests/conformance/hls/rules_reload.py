@@ -71,7 +71,8 @@ def media_sequence(t, check):
     numbers = {}
     for state in t.states:
         for s in state.playlist.complete:
-            check(numbers.setdefault(s.uri, s.msn) == s.msn, "%s: %s went from number %d to %d", t.at(state.seen), s.uri,
+            check(numbers.setdefault(s.uri, s.msn) == s.msn,
+                  "%s: %s went from number %d to %d", t.at(state.seen), s.uri,
                   numbers[s.uri], s.msn)
 
 
@@ -112,7 +113,8 @@ def part_tags_leave(t, check):
         for s in reversed(state.playlist.segments):
             parts = s.parts
             for p in reversed(parts):
-                check(after <= 3 * state.playlist.target, "%s: %s is still listed %s from the end", t.at(state.seen), p.uri,
+                check(after <= 3 * state.playlist.target,
+                      "%s: %s is still listed %s from the end", t.at(state.seen), p.uri,
                       seconds(after))
                 after += p.duration
             after += 0 if parts else s.length
@@ -136,7 +138,8 @@ def hint_kept(t, check):
     for state in t.states:
         listed = [p.uri for s in state.playlist.segments for p in s.parts]
         if listed and state.playlist.hint and listed[-1] in following:
-            check(following[listed[-1]] == state.playlist.hint, "%s: the hint was %s, what came was %s", t.at(state.seen),
+            check(following[listed[-1]] == state.playlist.hint,
+                  "%s: the hint was %s, what came was %s", t.at(state.seen),
                   state.playlist.hint, following[listed[-1]])
 
 

@@ -18,14 +18,16 @@ def written(name, section, level, title, *needs):
     return rule(name, section, level, *needs)(function)
 
 
-written("playlist-text", "4.1", MUST, "A playlist is UTF-8 lines without control characters, the first of them #EXTM3U.")
+written("playlist-text", "4.1", MUST,
+        "A playlist is UTF-8 lines without control characters, the first of them #EXTM3U.")
 written("tag-syntax", "4.2", MUST, "Tags and attributes are written as the draft defines them.")
 written("tag-once", "4.4.3", MUST, "A tag that describes the whole playlist stands there once.")
 written("one-kind", "4.1", MUST, "A playlist has tags of a media playlist or of a multivariant one, never both.")
 written("target-duration", "4.4.3.1", MUST, "EXT-X-TARGETDURATION is there and at least one second.")
 written("sequence-first", "4.4.3.2", MUST, "Media and discontinuity sequence stand before the first segment.")
 written("extinf", "4.4.4.1", MUST, "Each segment has one EXTINF, and each EXTINF a URI.")
-written("tags-before-parts", "4.4.4.9", MUST, "DISCONTINUITY, KEY, MAP and PROGRAM-DATE-TIME stand before the first part.")
+written("tags-before-parts", "4.4.4.9", MUST,
+        "DISCONTINUITY, KEY, MAP and PROGRAM-DATE-TIME stand before the first part.")
 written("parts-before-extinf", "3.2", MUST, "The parts of a segment stand before its EXTINF.")
 written("date-precision", "4.4.4.6", SHOULD, "PROGRAM-DATE-TIME names a zone and milliseconds.")
 
@@ -49,7 +51,8 @@ def version_floor(t, check):
     """EXT-X-VERSION is at least what the tags of the playlist need."""
     for x in t.texts:
         needed = version_needed(x.playlist)
-        check((x.playlist.version or 1) >= needed, "%s: version %s where %d is needed", x.name, x.playlist.version, needed)
+        check((x.playlist.version or 1) >= needed,
+              "%s: version %s where %d is needed", x.name, x.playlist.version, needed)
 
 
 @rule("version-ceiling", "6.2.1", SHOULD)
@@ -57,7 +60,8 @@ def version_ceiling(t, check):
     """EXT-X-VERSION is not above what the tags of the playlist need."""
     for x in t.texts:
         needed = version_needed(x.playlist)
-        check((x.playlist.version or 1) <= needed, "%s: version %s where %d would do", x.name, x.playlist.version, needed)
+        check((x.playlist.version or 1) <= needed,
+              "%s: version %s where %d would do", x.name, x.playlist.version, needed)
 
 
 @rule("extinf-target", "4.4.3.1", MUST)
@@ -82,7 +86,8 @@ def part_hold_back(t, check):
     for x in t.texts:
         if x.playlist.part_target is not None:
             back = x.playlist.seconds("PART-HOLD-BACK")
-            check(back is not None and back >= 2 * x.playlist.part_target, "%s: PART-HOLD-BACK=%s, PART-TARGET %s", x.name,
+            check(back is not None and back >= 2 * x.playlist.part_target,
+                  "%s: PART-HOLD-BACK=%s, PART-TARGET %s", x.name,
                   x.playlist.control.get("PART-HOLD-BACK"), seconds(x.playlist.part_target))
 
 
@@ -101,7 +106,8 @@ def hold_back(t, check):
     """HOLD-BACK, where it is given, is at least three target durations."""
     for x in t.texts:
         back = x.playlist.seconds("HOLD-BACK")
-        check(back is None or back >= 3 * x.playlist.target, "%s: HOLD-BACK=%s", x.name, x.playlist.control.get("HOLD-BACK"))
+        check(back is None or back >= 3 * x.playlist.target,
+              "%s: HOLD-BACK=%s", x.name, x.playlist.control.get("HOLD-BACK"))
 
 
 @rule("skip-boundary", "4.4.3.8", MUST, "skip")
@@ -211,7 +217,8 @@ def map_there(t, check):
 def plain_tags(t, check):
     """The economy profile says nothing of parts, blocking reload or hints."""
     for x in t.texts:
-        found = (LOW_LATENCY - {"EXT-X-SKIP"}) & set(x.playlist.tags) | {"CAN-BLOCK-RELOAD", "PART-HOLD-BACK"} & set(x.playlist.control)
+        found = (LOW_LATENCY - {"EXT-X-SKIP"}) & set(x.playlist.tags)
+        found |= {"CAN-BLOCK-RELOAD", "PART-HOLD-BACK"} & set(x.playlist.control)
         check(not found, "%s has %s", x.name, ", ".join(sorted(found)))
 
 

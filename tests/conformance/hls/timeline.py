@@ -1,4 +1,5 @@
-"""What was asked, what came and when; and what follows from it about states, parts and segments. Nothing here judges."""
+"""What was asked, what came and when; and what follows from it about states, parts and segments. Nothing here
+judges."""
 import urllib.parse
 from bisect import bisect_right
 from dataclasses import dataclass, field

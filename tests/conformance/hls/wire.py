@@ -1,5 +1,5 @@
-"""HTTP/1.1 over connections that stay open, with the instants that the rules need: request sent, first byte of the body,
-last byte. One request at a time on each connection."""
+"""HTTP/1.1 over connections that stay open, with the instants that the rules need: request sent, first byte of the
+body, last byte. One request at a time on each connection."""
 import asyncio
 import ssl
 import urllib.parse

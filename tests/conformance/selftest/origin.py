@@ -1,5 +1,5 @@
-"""A model of a Low-Latency HLS origin that does everything right, and in which one thing at a time can be broken. All it
-does follows from the number of parts published, which follows from the clock."""
+"""A model of a Low-Latency HLS origin that does everything right, and in which one thing at a time can be broken. All
+it does follows from the number of parts published, which follows from the clock."""
 import asyncio
 import datetime
 import functools
@@ -77,7 +77,8 @@ class Origin:
 
     def header(self, n, first, delta):
         return ["#EXTM3U", f"#EXT-X-VERSION:{self.version(delta)}", f"#EXT-X-TARGETDURATION:{self.target}",
-                *self.control_lines(n), f"#EXT-X-MEDIA-SEQUENCE:{self.number(first, n)}", *self.discontinuity_sequence(first)]
+                *self.control_lines(n), f"#EXT-X-MEDIA-SEQUENCE:{self.number(first, n)}",
+                *self.discontinuity_sequence(first)]
 
     def control_lines(self, n):
         return [f"#EXT-X-SERVER-CONTROL:{self.control(n)}", f"#EXT-X-PART-INF:PART-TARGET={self.part_target}"]

@@ -57,7 +57,8 @@ class Sound(unittest.TestCase):
             self.assertIsNone(parse_date(wrong), wrong)
 
     def test_durations(self):
-        self.assertEqual([nanoseconds(t) for t in ("0", "1.5", ".25", "0.0666660001")], [0, 3 * NS // 2, NS // 4, 66_666_000])
+        self.assertEqual([nanoseconds(t) for t in ("0", "1.5", ".25", "0.0666660001")],
+                         [0, 3 * NS // 2, NS // 4, 66_666_000])
         self.assertEqual(seconds(1_250_000_000), "1.25 s")
 
 

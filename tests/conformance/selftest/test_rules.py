@@ -1,5 +1,5 @@
-"""Every rule, on a model origin under a clock that jumps: a sound stream passes, and what is broken is noticed by exactly
-the rule that it breaks."""
+"""Every rule, on a model origin under a clock that jumps: a sound stream passes, and what is broken is noticed by
+exactly the rule that it breaks."""
 import contextlib
 import io
 import unittest

@@ -106,7 +106,8 @@ class Mp4(unittest.TestCase):
     def test_bent(self):
         whole = media.part(7, 12000, self.FRAMES)
         at = whole.index(b"mdat") + 4
-        for bent in (whole[:at] + b"\0\0\xff\xff" + whole[at + 4:], whole + media.box(b"moov"), media.box(b"mdat", b"x")):
+        for bent in (whole[:at] + b"\0\0\xff\xff" + whole[at + 4:], whole + media.box(b"moov"),
+                     media.box(b"mdat", b"x")):
             with self.assertRaises(Mp4Error):
                 parse_fragments(bent, self.TRACK)
 
