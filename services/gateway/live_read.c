@@ -85,6 +85,14 @@ static int playlist_ready(struct bf_live_session *s, void *user)
     }
 }
 
+bool bf_live_ended(struct bf_live_session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool ended = s->view.ended;
+    pthread_mutex_unlock(&s->lock);
+    return ended;
+}
+
 int bf_live_playlist(struct bf_live *l, struct bf_live_session *s, const struct bf_hls_query *q, bool gzip,
                      struct bf_blob **ret, bool *ret_heeded, struct bf_error *e)
 {

@@ -117,15 +117,16 @@ static int get_playlist(struct bf_request *r)
     _cleanup_(bf_live_unrefp) struct bf_live_session *s = NULL;
     _cleanup_(bf_blob_unrefp) struct bf_blob *text = NULL;
     bool gzip = takes_gzip(r), heeded;
-    struct bf_hls_query q;
+    struct bf_hls_query q = { 0 };
     struct bf_error e = { "" };
     int status;
 
-    if (bf_hls_query_parse(&q, r->query, &e) < 0)
-        return bf_media_refuse(r, -EINVAL, BF_LIFE_BLOCKING_FAILED,
-                               e.text); /* target durations are not under a second */
+    bool readable = bf_hls_query_parse(&q, r->query, &e) == 0;
     if (bf_media_acquire(r, q.has_msn ? BF_LIFE_BLOCKING_FAILED : BF_LIFE_FAILED, &s, &status) < 0)
         return status;
+    /* With ENDLIST, directives are ignored whatever they say (6.2.5.2). Target durations are not under a second. */
+    if (!readable && !bf_live_ended(s))
+        return bf_media_refuse(r, -EINVAL, BF_LIFE_BLOCKING_FAILED, e.text);
     count_viewer(r);
     int failed = bf_live_playlist(r->app->live, s, &q, gzip, &text, &heeded, &e);
     uint32_t target_s = bf_live_target_s(s);

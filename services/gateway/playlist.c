@@ -45,6 +45,8 @@ uint64_t bf_playlist_skippable(const struct bf_session_view *v)
     uint64_t left = 0, skipped = 0;
     size_t first = first_listed(v);
 
+    if (!bf_playlist_lists_parts(v))
+        return 0; /* CAN-SKIP-UNTIL is not offered */
     for (size_t i = first; i < v->n_segments; i++)
         left += v->segments[i].complete ? v->segments[i].duration_90k : 0;
     for (size_t i = first; i < v->n_segments && v->segments[i].complete; i++) {
@@ -88,17 +90,13 @@ static uint64_t part_us(const struct bf_session_view *v, uint64_t ticks)
     return up > v->part_target_us ? down : up;
 }
 
+/* Economy promises nothing: some parsers take any EXT-X-SERVER-CONTROL for low latency, and a CDN need not know queries. */
 static void add_control(struct bf_text *t, const struct bf_session_view *v)
 {
-    bool low_latency = bf_playlist_lists_parts(v);
-
-    bf_text_add(t, "#EXT-X-SERVER-CONTROL:%sCAN-SKIP-UNTIL=%" PRIu32 ".0",
-                low_latency && !v->ended ? "CAN-BLOCK-RELOAD=YES," : "", v->target_duration_s * SKIP_UNTIL_TARGETS);
-    if (!low_latency) {
-        bf_text_add(t, "\n");
+    if (!bf_playlist_lists_parts(v))
         return;
-    }
-    bf_text_add(t, ",PART-HOLD-BACK=");
+    bf_text_add(t, "#EXT-X-SERVER-CONTROL:%sCAN-SKIP-UNTIL=%" PRIu32 ".0,PART-HOLD-BACK=",
+                v->ended ? "" : "CAN-BLOCK-RELOAD=YES,", v->target_duration_s * SKIP_UNTIL_TARGETS);
     add_us(t, (uint64_t)v->part_target_us * HOLD_BACK_PARTS);
     bf_text_add(t, "\n#EXT-X-PART-INF:PART-TARGET=");
     add_us(t, v->part_target_us);

@@ -227,6 +227,7 @@ class Dash(StackTest):
             self.assertNotIn(word, hls)
         self.assertIn("#EXTINF", hls)  # playable from the first moment
         self.assertEqual(ask(self.url + stream["urls"]["hls"] + "?_HLS_msn=99&_HLS_part=7").status, 200)
+        self.assertNotIn("SERVER-CONTROL", self.playlist(stream).text)
         self.assertEqual(self.fetch(stream, "part-0.m4s").status, 404)
         m = self.manifest(stream)
         self.assertEqual(m.periods[0].segment_s, 2.0)

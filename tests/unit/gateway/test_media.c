@@ -251,6 +251,15 @@ static void test_a_segment_that_never_begins(void **state)
     assert_true(has(c.answer, "\r\nCache-Control: public, max-age=1\r\n"));
 }
 
+static void test_directives_after_the_end(void **state)
+{
+    (void)state;
+    test_a_segment_that_never_begins(state); /* until the end has been read */
+    const char *answer = get(LIVE "media.m3u8?_HLS_msn=x&_HLS_part=");
+    assert_int_equal(status_of(answer), 200);
+    assert_true(has(answer, "#EXT-X-ENDLIST\n"));
+}
+
 static void test_ranges_of_parts_in_memory(void **state)
 {
     (void)state;
@@ -284,6 +293,7 @@ int main(void)
         TEST(test_head_of_a_segment_that_grows),
         TEST(test_a_session_that_goes_cuts_the_body),
         TEST(test_a_segment_that_never_begins),
+        TEST(test_directives_after_the_end),
         TEST(test_ranges_of_parts_in_memory),
     };
 

@@ -294,7 +294,6 @@ static void test_economy_playlist(void **state)
     assert_string_equal(render(false), "#EXTM3U\n"
                                        "#EXT-X-VERSION:6\n"
                                        "#EXT-X-TARGETDURATION:3\n"
-                                       "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=18.0\n"
                                        "#EXT-X-MEDIA-SEQUENCE:0\n"
                                        "#EXT-X-DISCONTINUITY-SEQUENCE:0\n"
                                        "#EXT-X-MAP:URI=\"init.mp4\"\n"
