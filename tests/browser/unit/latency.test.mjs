@@ -190,7 +190,8 @@ test("a page that was away goes to the edge as soon as there is one to go to", (
     assert.ok(seek !== null && 25.2 - seek < 0.5, `to ${seek}`);
     assert.equal(chaser.sample(25300, seek + 0.1).seek, null);
     chaser.returned();
-    assert.equal(chaser.sample(25420, seek).rate > 1, true, "a little late is no reason to jump");
+    chaser.arrived(25390, 25.2, true);
+    assert.equal(chaser.sample(25400, seek).rate > 1, true, "a little late is no reason to jump");
 });
 
 test("before anything arrived it does nothing", () => {
