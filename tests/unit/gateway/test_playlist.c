@@ -333,7 +333,8 @@ static void test_economy_never_skips(void **state)
     begin_economy(60000);
     for (int i = 0; i < 30; i++)
         build_economy_segment();
-    assert_int_equal(bf_playlist_skippable(&view), 0); /* without CAN-SKIP-UNTIL, _HLS_skip is to be ignored (6.2.5.1) */
+    assert_int_equal(bf_playlist_skippable(&view),
+                     0); /* without CAN-SKIP-UNTIL, _HLS_skip is to be ignored (6.2.5.1) */
     assert_null(strstr(render(true), "#EXT-X-SKIP"));
 }
 
