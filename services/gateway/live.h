@@ -79,7 +79,7 @@ int bf_live_acquire_current(struct bf_live *l, const char *camera, struct bf_liv
 
 const char *bf_live_id(const struct bf_live_session *s);
 int bf_live_dir(const struct bf_live_session *s);           /* descriptor of its directory; borrowed */
-bool bf_live_ended(struct bf_live_session *s); /* its playlist has its ENDLIST */
+bool bf_live_ended(struct bf_live_session *s);              /* its playlist has its ENDLIST */
 uint32_t bf_live_target_s(const struct bf_live_session *s); /* target duration; 1 before it is known */
 
 /* What these calls have in common: those that wait do so for three target durations at most (rfc8216bis 6.2.5.2).
