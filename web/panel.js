@@ -13,6 +13,7 @@ export class Panel {
     #toggle = byId("panel-toggle");
     #open = localStorage.getItem(OPEN_KEY) === "yes";
     #live = false;
+    #latest = null; // what update() was given
     #history = new History();
 
     constructor() {
@@ -39,6 +40,7 @@ export class Panel {
     show(live) {
         if (live === this.#live) return;
         this.#live = live;
+        this.#latest = null;
         if (!live) this.#history.clear();
         this.#render();
     }
@@ -47,14 +49,20 @@ export class Panel {
     update(figures, stream) {
         const now = performance.now();
         this.#history.add(now, figures.runs ? figures.latencyMs : null);
-        if (!this.isOpen) return;
-        for (const [id, text] of Object.entries(texts(figures, stream))) say(byId(`figure-${id}`), text);
-        this.#draw(now, figures.goalMs);
+        this.#latest = { figures, stream };
+        if (this.isOpen) this.#fill(now);
     }
 
     #render() {
+        if (this.isOpen && this.#latest) this.#fill(performance.now());
         byId("panel").hidden = !this.isOpen;
         this.#toggle.setAttribute("aria-expanded", this.isOpen ? "true" : "false");
+    }
+
+    #fill(now) {
+        const { figures, stream } = this.#latest;
+        for (const [id, text] of Object.entries(texts(figures, stream))) say(byId(`figure-${id}`), text);
+        this.#draw(now, figures.goalMs);
     }
 
     #draw(now, goalMs) {

@@ -139,7 +139,7 @@ step("everything is to be had from the keyboard", async () => {
     await page.keyboard.press("Escape");
     await page.keyboard.press("f");
     await page.waitForFunction(() => document.fullscreenElement?.id === "frame");
-    assert.ok(await page.isVisible("#frame #panel"), "the figures come along into full screen");
+    await page.waitForSelector("#frame #panel", { timeout: 5000 }); // the figures come along
     await shot("full-screen");
     await page.keyboard.press("f");
     await page.waitForFunction(() => document.fullscreenElement === null);
