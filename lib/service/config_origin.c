@@ -7,6 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "service/config_table.h"
 
@@ -36,14 +37,10 @@ void bf_origins_done(struct bf_origins *o)
 
 int bf_origins_add(struct bf_origins *o, const char *path, const char *value, const char *variable, unsigned line)
 {
-    if (o->n == o->room) {
-        size_t room = o->room != 0 ? 2 * o->room : 64;
-        struct bf_origin *entries = reallocarray(o->entries, room, sizeof *entries);
-        if (entries == NULL)
-            return -ENOMEM;
-        o->entries = entries;
-        o->room = room;
-    }
+    struct bf_origin *entries = bf_array_room(o->entries, sizeof *entries, o->n, &o->room);
+    if (entries == NULL)
+        return -ENOMEM;
+    o->entries = entries;
 
     struct bf_origin entry = {
         .path = strdup(path),

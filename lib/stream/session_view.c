@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "stream/chain.h"
 #include "stream/layout.h"
 #include "stream/profile.h"
@@ -25,21 +26,6 @@ void bf_session_view_done(struct bf_session_view *v)
     bf_session_view_init(v);
 }
 
-/* Room for one more item in *items; the pointer moves. */
-static int make_room(void **items, size_t item_size, size_t n, size_t *room)
-{
-    if (n < *room)
-        return 0;
-    size_t wanted = *room == 0 ? 8 : *room * 2;
-    void *grown = reallocarray(*items, wanted, item_size);
-    if (grown == NULL)
-        return -ENOMEM;
-
-    *items = grown;
-    *room = wanted;
-    return 0;
-}
-
 static struct bf_segment_view *last_segment(const struct bf_session_view *v)
 {
     return v->n_segments == 0 ? NULL : &v->segments[v->n_segments - 1];
@@ -54,12 +40,10 @@ static struct bf_segment_view *open_segment(const struct bf_session_view *v)
 
 static int push_segment(struct bf_session_view *v, const struct bf_segment_view *segment)
 {
-    void *items = v->segments;
-    int failed = make_room(&items, sizeof *v->segments, v->n_segments, &v->segments_room);
-
-    if (failed != 0)
-        return failed;
-    v->segments = items;
+    struct bf_segment_view *segments = bf_array_room(v->segments, sizeof *segments, v->n_segments, &v->segments_room);
+    if (segments == NULL)
+        return -ENOMEM;
+    v->segments = segments;
     v->segments[v->n_segments++] = *segment;
     v->next_msn = segment->msn + 1;
     return 0;
@@ -132,11 +116,10 @@ static int apply_init(struct bf_session_view *v, const Belfry__V1__Record *recor
 
     memcpy(init.file, i->file, strlen(i->file) + 1);
     memcpy(init.codecs, i->codecs, strlen(i->codecs) + 1);
-    void *items = v->inits;
-    int failed = make_room(&items, sizeof *v->inits, v->n_inits, &v->inits_room);
-    if (failed != 0)
-        return failed;
-    v->inits = items;
+    struct bf_init_view *inits = bf_array_room(v->inits, sizeof *inits, v->n_inits, &v->inits_room);
+    if (inits == NULL)
+        return -ENOMEM;
+    v->inits = inits;
     v->inits[v->n_inits++] = init;
     return 0;
 }
@@ -177,12 +160,11 @@ static int apply_part(struct bf_session_view *v, const Belfry__V1__Record *recor
         return -EBADMSG;
     if (p->length > INT64_MAX || p->offset > INT64_MAX - p->length)
         return -EBADMSG;
-    void *items = v->parts;
-    int failed = make_room(&items, sizeof *v->parts, v->n_parts, &v->parts_room);
-    if (failed != 0)
-        return failed;
-    v->parts = items;
-    failed = segment_for(v, p, &segment);
+    struct bf_part_view *parts = bf_array_room(v->parts, sizeof *parts, v->n_parts, &v->parts_room);
+    if (parts == NULL)
+        return -ENOMEM;
+    v->parts = parts;
+    int failed = segment_for(v, p, &segment);
     if (failed != 0)
         return failed;
 

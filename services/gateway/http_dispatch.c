@@ -112,8 +112,7 @@ static int admit(struct bf_http_server *s, struct bf_request *r, enum bf_conn_ki
     switch (bf_admit(&s->admission, from, kind, bf_lobby_free_workers(s->lobby))) {
     case BF_ADMITTED_ONCE:
         r->close = true;
-        atomic_store_explicit(at, (int)kind, memory_order_relaxed);
-        return 0;
+        __attribute__((fallthrough));
     case BF_ADMITTED:
         atomic_store_explicit(at, (int)kind, memory_order_relaxed);
         return 0;

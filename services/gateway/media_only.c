@@ -1,6 +1,6 @@
 /* A gateway that orders nothing (gateway.media_only): one of several on one media directory. What runs is what the
  * directory shows; there is no broker to ask, and nothing is written. */
-#include "gateway/gateway_internal.h"
+#include "gateway/gateway.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,12 +12,18 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/gateway_internal.h"
 #include "stream/layout.h"
 
 #define SILENT_MS 30000 /* ingest writes several times a second, or ends the session; after this it is dead */
 #define TICKS_PER_LOOK 4
 #define TICKS_PER_SWEEP 40
 #define SWEEP_MARGIN_S 2 /* between a file's time and ours */
+
+bool bf_gateway_alone(const struct bf_config *c)
+{
+    return c->gateway.media_only;
+}
 
 static void learn_video(struct bf_camera_facts *f, const struct bf_camera_config *c, const struct bf_live_found *found)
 {

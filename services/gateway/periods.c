@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 #define US_PER_MS 1000
 #define LATE_SEGMENTS 5         /* so many in a row are a clock; fewer are the network */
 #define CLOCKS_APART_US 1000000 /* a capture time this far after the arrival is of another clock … */
@@ -144,25 +146,12 @@ static uint64_t origin_of(const struct arrival *a)
     return origin / US_PER_MS * US_PER_MS;
 }
 
-static int make_room(struct bf_periods *p)
-{
-    if (p->n < p->room)
-        return 0;
-    size_t wanted = p->room == 0 ? 4 : p->room * 2;
-    struct bf_period *grown = reallocarray(p->list, wanted, sizeof *grown);
-    if (grown == NULL)
-        return -ENOMEM;
-
-    p->list = grown;
-    p->room = wanted;
-    return 0;
-}
-
 static int begin_period(struct bf_periods *p, const struct bf_session_view *v, size_t index, const struct arrival *a)
 {
-    int r = make_room(p);
-    if (r < 0)
-        return r;
+    struct bf_period *list = bf_array_room(p->list, sizeof *list, p->n, &p->room);
+    if (list == NULL)
+        return -ENOMEM;
+    p->list = list;
 
     struct bf_period *last = last_period(p);
     if (last == NULL)

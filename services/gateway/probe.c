@@ -15,11 +15,6 @@
 
 #define PROBE_S 2
 
-bool bf_gateway_alone(const struct bf_config *c)
-{
-    return c->gateway.media_only;
-}
-
 /* "address:port" or "[address]:port", as the configuration has checked it. */
 static int find_address(const char *listen, struct addrinfo **ret)
 {

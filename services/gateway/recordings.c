@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -68,14 +69,10 @@ static int put(struct bf_recordings *r, const struct bf_recording *entry)
     size_t i = place_of(r, entry->id);
 
     if (!is_at(r, i, entry->id)) {
-        if (r->n == r->room) {
-            size_t room = r->room == 0 ? 16 : r->room * 2;
-            struct bf_recording *grown = reallocarray(r->list, room, sizeof *grown);
-            if (grown == NULL)
-                return -ENOMEM;
-            r->list = grown;
-            r->room = room;
-        }
+        struct bf_recording *list = bf_array_room(r->list, sizeof *list, r->n, &r->room);
+        if (list == NULL)
+            return -ENOMEM;
+        r->list = list;
         memmove(&r->list[i + 1], &r->list[i], (r->n - i) * sizeof r->list[0]);
         r->n++;
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "gateway/request.h"
@@ -77,14 +78,10 @@ static void answer_present(struct bf_gateway *g, struct bf_call *call)
 
 uint64_t bf_gateway_add_pending(struct bf_gateway *g, struct bf_call *call, const struct bf_asker *asker, bool is_stop)
 {
-    if (g->n_pending == g->room_pending) {
-        size_t room = g->room_pending == 0 ? 32 : g->room_pending * 2;
-        struct bf_pending *grown = reallocarray(g->pending, room, sizeof *grown);
-        if (grown == NULL)
-            return 0;
-        g->pending = grown;
-        g->room_pending = room;
-    }
+    struct bf_pending *pending = bf_array_room(g->pending, sizeof *pending, g->n_pending, &g->room_pending);
+    if (pending == NULL)
+        return 0;
+    g->pending = pending;
     struct bf_pending *p = &g->pending[g->n_pending++];
     *p = (struct bf_pending){ .ticket = ++g->next_ticket, .is_stop = is_stop };
     if (call != NULL)

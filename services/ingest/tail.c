@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "stream/layout.h"
@@ -22,15 +23,11 @@ BF_DEFINE_CLEANUP(struct bf_journal_reader, bf_journal_reader_free)
 
 static int note_offset(struct offsets *o, size_t part, uint64_t offset)
 {
-    if (part >= o->room) {
-        size_t room = o->room == 0 ? 64 : 2 * o->room;
-        uint64_t *grown = reallocarray(o->of_part, room, sizeof *grown);
+    uint64_t *of_part = bf_array_room(o->of_part, sizeof *of_part, part, &o->room);
 
-        if (grown == NULL)
-            return -ENOMEM;
-        o->of_part = grown;
-        o->room = room;
-    }
+    if (of_part == NULL)
+        return -ENOMEM;
+    o->of_part = of_part;
     o->of_part[part] = offset;
     return 0;
 }
