@@ -15,23 +15,19 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "gateway/live.h"
-#include "media_dir.h"
+#include "live_world.h"
 
 static struct {
-    uv_loop_t loop;
-    struct media_dir media;
-    struct bf_live *live;
     unsigned playable, ended, recordings, gone;
     char reason[64];
-} t;
+} told;
 
 static void on_playable(void *user, const char *camera, const char *session)
 {
     (void)user;
     assert_string_equal(camera, "door");
     assert_string_equal(session, BUILDER_SESSION);
-    t.playable++;
+    told.playable++;
 }
 
 static void on_ended(void *user, const char *camera, const char *session, const char *reason)
@@ -39,8 +35,8 @@ static void on_ended(void *user, const char *camera, const char *session, const 
     (void)user;
     (void)camera;
     (void)session;
-    snprintf(t.reason, sizeof t.reason, "%s", reason);
-    t.ended++;
+    snprintf(told.reason, sizeof told.reason, "%s", reason);
+    told.ended++;
 }
 
 static void on_recording(void *user, const char *camera, const char *session)
@@ -48,7 +44,7 @@ static void on_recording(void *user, const char *camera, const char *session)
     (void)user;
     (void)camera;
     (void)session;
-    t.recordings++;
+    told.recordings++;
 }
 
 static void on_gone(void *user, const char *camera, const char *session)
@@ -56,69 +52,49 @@ static void on_gone(void *user, const char *camera, const char *session)
     (void)user;
     (void)camera;
     (void)session;
-    t.gone++;
+    told.gone++;
 }
 
 static void open_store(unsigned max_waiting)
 {
     static const struct bf_live_events events = { on_playable, on_ended, on_recording, on_gone };
-    static const char *const cameras[] = { "door", "yard" };
-    const struct bf_live_options o = {
-        .media = t.media.path, .cameras = cameras, .n_cameras = 2, .max_waiting = max_waiting, .events = &events
-    };
-    struct bf_error e = { "" };
 
-    assert_int_equal(bf_live_new(&t.live, &t.loop, &o, &e), 0);
-    assert_int_equal(bf_live_start(t.live, &e), 0);
+    live_world_open(max_waiting, &events);
 }
 
 static int setup(void **state)
 {
-    (void)state;
-    memset(&t, 0, sizeof t);
-    uv_loop_init(&t.loop);
-    media_dir_make(&t.media);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bf_live_free(t.live);
-    uv_run(&t.loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&t.loop), 0);
-    media_dir_remove(&t.media);
-    return 0;
+    memset(&told, 0, sizeof told);
+    return live_world_begin(state);
 }
 
 static bool is_playable(void *user)
 {
     (void)user;
-    return t.playable > 0;
+    return told.playable > 0;
 }
 
 static bool has_ended(void *user)
 {
     (void)user;
-    return t.ended > 0;
+    return told.ended > 0;
 }
 
 static bool is_gone(void *user)
 {
     (void)user;
-    return t.gone > 0;
+    return told.gone > 0;
 }
 
 static bool has_recording(void *user)
 {
     (void)user;
-    return t.recordings > 0;
+    return told.recordings > 0;
 }
 
-static void write_first_segment(void)
+static void write_session(const char *camera)
 {
-    build_start(&t.media.builder, "door", 233333, 1, 4000);
-    build_init(&t.media.builder);
+    begin_session(camera);
     build_segment(&t.media.builder, 5);
 }
 
@@ -126,20 +102,18 @@ static void test_session_that_begins_while_watching(void **state)
 {
     (void)state;
     open_store(8);
-    media_dir_begin(&t.media, "door"); /* camera directory, session directory, journal: all new */
-    build_start(&t.media.builder, "door", 233333, 1, 4000);
-    build_init(&t.media.builder);
+    begin_session("door"); /* camera directory, session directory, journal: all new */
     uv_run(&t.loop, UV_RUN_NOWAIT);
-    assert_int_equal(t.playable, 0);
+    assert_int_equal(told.playable, 0);
     build_part(&t.media.builder, 18000, true, 1000);
     run_until(&t.loop, is_playable, NULL);
     build_part(&t.media.builder, 18000, false, 1000);
     build_segment_end(&t.media.builder);
     build_end(&t.media.builder, "stopped");
     run_until(&t.loop, has_ended, NULL);
-    assert_int_equal(t.playable, 1);
-    assert_int_equal(t.ended, 1);
-    assert_string_equal(t.reason, "stopped");
+    assert_int_equal(told.playable, 1);
+    assert_int_equal(told.ended, 1);
+    assert_string_equal(told.reason, "stopped");
 }
 
 static void test_session_that_was_there(void **state)
@@ -147,10 +121,9 @@ static void test_session_that_was_there(void **state)
     struct bf_live_session *s;
 
     (void)state;
-    media_dir_begin(&t.media, "door");
-    write_first_segment();
+    write_session("door");
     open_store(8);
-    assert_int_equal(t.playable, 1); /* read at once */
+    assert_int_equal(told.playable, 1); /* read at once */
     assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
     bf_live_unref(s);
     assert_int_equal(bf_live_acquire(t.live, "yard", BUILDER_SESSION, &s), -ENOENT);
@@ -159,12 +132,10 @@ static void test_session_that_was_there(void **state)
 static void test_a_part_that_is_not_independent_cannot_be_played(void **state)
 {
     (void)state;
-    media_dir_begin(&t.media, "door");
-    build_start(&t.media.builder, "door", 233333, 1, 4000);
-    build_init(&t.media.builder);
+    begin_session("door");
     build_part(&t.media.builder, 18000, false, 1000);
     open_store(8);
-    assert_int_equal(t.playable, 0);
+    assert_int_equal(told.playable, 0);
 }
 
 static void test_strangers_are_ignored(void **state)
@@ -172,30 +143,28 @@ static void test_strangers_are_ignored(void **state)
     struct bf_live_session *s;
 
     (void)state;
-    media_dir_begin(&t.media, "attic"); /* not configured */
-    write_first_segment();
+    write_session("attic"); /* not configured */
     mkdirat(t.media.dirfd, "door", 0755);
     mkdirat(t.media.dirfd, "door/not-a-session", 0755);
     assert_int_equal(symlinkat("../attic/" BUILDER_SESSION, t.media.dirfd, "door/" BUILDER_SESSION), 0);
     open_store(8);
-    assert_int_equal(t.playable, 0);
+    assert_int_equal(told.playable, 0);
     assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), -ENOENT);
 }
 
 static void test_damaged_journal(void **state)
 {
     (void)state;
-    media_dir_begin(&t.media, "door");
-    write_first_segment();
+    write_session("door");
     int fd = openat(t.media.session_dirfd, "journal", O_WRONLY);
     assert_int_equal(pwrite(fd, "\xff", 1, 12), 1);
     close(fd);
     open_store(8);
-    assert_int_equal(t.ended, 1);
-    assert_string_equal(t.reason, "journal_damaged");
+    assert_int_equal(told.ended, 1);
+    assert_string_equal(told.reason, "journal_damaged");
     build_part(&t.media.builder, 18000, true, 1000);
     uv_run(&t.loop, UV_RUN_NOWAIT);
-    assert_int_equal(t.ended, 1); /* told once */
+    assert_int_equal(told.ended, 1); /* told once */
 }
 
 static void test_purged_session_is_gone(void **state)
@@ -204,8 +173,7 @@ static void test_purged_session_is_gone(void **state)
     struct bf_live_slice slice;
 
     (void)state;
-    media_dir_begin(&t.media, "door");
-    write_first_segment();
+    write_session("door");
     open_store(8);
     assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
     media_dir_purge(&t.media, "door");
@@ -220,8 +188,7 @@ static void test_recording_is_announced(void **state)
 {
     (void)state;
     open_store(8);
-    media_dir_begin(&t.media, "door");
-    write_first_segment();
+    write_session("door");
     run_until(&t.loop, is_playable, NULL);
     int fd = openat(t.media.session_dirfd, ".tmp-recording", O_WRONLY | O_CREAT, 0644);
     close(fd);
@@ -232,11 +199,10 @@ static void test_recording_is_announced(void **state)
 static void test_recordings_found_at_the_start(void **state)
 {
     (void)state;
-    media_dir_begin(&t.media, "door");
-    write_first_segment();
+    write_session("door");
     close(openat(t.media.session_dirfd, "recording", O_WRONLY | O_CREAT, 0644));
     open_store(8);
-    assert_int_equal(t.recordings, 1);
+    assert_int_equal(told.recordings, 1);
     assert_int_equal(bf_live_count(t.live), 0); /* not followed: its files do not change */
 }
 
@@ -246,8 +212,7 @@ static struct bf_live_session *live_session(void)
 {
     struct bf_live_session *s;
 
-    media_dir_begin(&t.media, "door");
-    write_first_segment();
+    write_session("door");
     open_store(8);
     assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
     return s;
@@ -522,8 +487,7 @@ static void test_only_so_many_may_wait(void **state)
     struct waiter waiters[2], late;
     struct bf_live_slice slice = { 0 };
 
-    media_dir_begin(&t.media, "door");
-    write_first_segment();
+    write_session("door");
     open_store(2);
     struct bf_live_session *s;
     assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
@@ -615,8 +579,7 @@ static void test_one_who_has_begun_is_not_turned_away(void **state)
     struct waiter other, begun;
     struct bf_live_session *s;
 
-    media_dir_begin(&t.media, "door");
-    write_first_segment();
+    write_session("door");
     build_part(&t.media.builder, 18000, true, 1000);
     open_store(1);
     assert_int_equal(bf_live_acquire(t.live, "door", BUILDER_SESSION, &s), 0);
@@ -653,10 +616,10 @@ static void test_economy_is_playable_once_a_segment_is_whole(void **state)
     (void)state;
     begin_economy();
     open_store(8);
-    assert_int_equal(t.playable, 0);
+    assert_int_equal(told.playable, 0);
     build_segment_end(&t.media.builder);
     run_until(&t.loop, is_playable, NULL);
-    assert_int_equal(t.playable, 1);
+    assert_int_equal(told.playable, 1);
 }
 
 static void test_economy_has_no_parts_and_waits_for_segments(void **state)
@@ -699,7 +662,7 @@ static void test_memory_stays_bounded(void **state)
     bf_live_unref(s);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, live_world_end)
 
 int main(void)
 {

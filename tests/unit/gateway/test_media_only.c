@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "gateway/app.h"
 #include "gateway/orchestrator.h"
-#include "media_dir.h"
+#include "live_world.h"
 
 #define OLDER "01HZZZZZZZZZZZZZZZZZZZZZZ9"
 #define SILENT_MS 30000
@@ -34,51 +34,18 @@ static void ignore_end(void *user, const char *camera, const char *session, cons
     ignore(user, camera, session);
 }
 
-static struct {
-    uv_loop_t loop;
-    struct media_dir media;
-    struct bf_live *live;
-} t;
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&t, 0, sizeof t);
-    uv_loop_init(&t.loop);
-    media_dir_make(&t.media);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bf_live_free(t.live);
-    uv_run(&t.loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&t.loop), 0);
-    media_dir_remove(&t.media);
-    return 0;
-}
-
 static void open_store(void)
 {
     static const struct bf_live_events events = { ignore, ignore_end, ignore, ignore };
-    static const char *const cameras[] = { "door", "yard" };
-    const struct bf_live_options o = {
-        .media = t.media.path, .cameras = cameras, .n_cameras = 2, .max_waiting = 1, .events = &events
-    };
-    struct bf_error e = { "" };
 
-    assert_int_equal(bf_live_new(&t.live, &t.loop, &o, &e), 0);
-    assert_int_equal(bf_live_start(t.live, &e), 0);
+    live_world_open(1, &events);
 }
 
 enum { HAS_MEDIA = 1, HAS_ENDED = 2 };
 
 static void write_session(unsigned what)
 {
-    media_dir_begin(&t.media, "door");
-    build_start(&t.media.builder, "door", 233333, 1, 4000);
-    build_init(&t.media.builder);
+    begin_session("door");
     if ((what & HAS_MEDIA) != 0)
         build_segment(&t.media.builder, 5);
     if ((what & HAS_ENDED) != 0)
@@ -131,13 +98,13 @@ static void the_newest_that_can_be_watched_is_present(void **state)
 
     for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
         struct bf_live_found found;
-        setup(NULL);
+        live_world_begin(NULL);
         write_older_session(rows[i].older);
         write_session(rows[i].newer);
         open_store();
         assert_string_equal(newest(&found), rows[i].expected);
         assert_int_equal(bf_live_newest(t.live, "yard", SILENT_MS, bf_unix_ms(), &found), -ENOENT);
-        teardown(NULL);
+        live_world_end(NULL);
     }
 }
 
@@ -271,8 +238,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_that_can_be_watched_is_present),
-        cmocka_unit_test_setup_teardown(what_is_found_is_described, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_abandoned_session_is_not_present, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_found_is_described, live_world_begin, live_world_end),
+        cmocka_unit_test_setup_teardown(an_abandoned_session_is_not_present, live_world_begin, live_world_end),
         cmocka_unit_test(the_directory_is_mirrored),
         cmocka_unit_test(whatever_changes_state_is_refused),
     };

@@ -9,31 +9,7 @@
 #include <cmocka.h>
 
 #include "gateway/playlist.h"
-#include "view_builder.h"
-
-static struct bf_session_view view;
-static struct builder b;
-
-static int setup(void **state)
-{
-    (void)state;
-    bf_session_view_init(&view);
-    b = (struct builder){ .put = builder_into_view, .user = &view };
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bf_session_view_done(&view);
-    return 0;
-}
-
-static void begin(uint32_t window_ms)
-{
-    build_start(&b, "door", 233333, 1, window_ms);
-    build_init(&b);
-}
+#include "playlist_world.h"
 
 static const char *render(bool delta)
 {
@@ -269,14 +245,6 @@ static void test_every_listed_segment_has_its_time(void **state)
 
 /* --- profiles whose players are told of segments only --- */
 
-static void begin_economy(uint32_t window_ms)
-{
-    b.profile = BELFRY__V1__PROFILE__PROFILE_ECONOMY;
-    b.segment_us = 2000000;
-    build_start(&b, "door", 540541, 3, window_ms);
-    build_init(&b);
-}
-
 static void build_economy_segment(void)
 {
     for (int i = 0; i < 4; i++)
@@ -425,7 +393,7 @@ static void test_gzip_round_trip(void **state)
     bf_blob_unref(NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, playlist_world_begin, playlist_world_end)
 
 int main(void)
 {

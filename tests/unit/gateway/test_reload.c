@@ -8,31 +8,7 @@
 #include <cmocka.h>
 
 #include "gateway/playlist.h"
-#include "view_builder.h"
-
-static struct bf_session_view view;
-static struct builder b;
-
-static int setup(void **state)
-{
-    (void)state;
-    bf_session_view_init(&view);
-    b = (struct builder){ .put = builder_into_view, .user = &view };
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bf_session_view_done(&view);
-    return 0;
-}
-
-static void begin(uint32_t window_ms)
-{
-    build_start(&b, "door", 233333, 1, window_ms);
-    build_init(&b);
-}
+#include "playlist_world.h"
 
 struct reload_row {
     const char *query;
@@ -185,10 +161,7 @@ static void test_economy_does_not_block(void **state)
     struct bf_hls_query q = { .has_msn = true };
 
     (void)state;
-    b.profile = BELFRY__V1__PROFILE__PROFILE_ECONOMY;
-    b.segment_us = 2000000;
-    build_start(&b, "door", 540541, 3, 9000);
-    build_init(&b);
+    begin_economy(9000);
     check_rows(before, 2);
     build_segment(&b, 5);
     check_rows(after, sizeof after / sizeof after[0]);
@@ -210,7 +183,7 @@ static void test_far_ahead_of_a_long_part(void **state)
     check_rows(rows, sizeof rows / sizeof rows[0]);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, playlist_world_begin, playlist_world_end)
 
 int main(void)
 {
