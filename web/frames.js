@@ -1,18 +1,19 @@
-// Looks at the frames a video element presents: how old each is, by the time barcode in it, where there is one.
+// Looks at some of the frames a video element presents: how old each is, by the time barcode in it, where there is one.
 
 import { BarcodeReader } from "./barcode.js";
 import { RunningMedian } from "./figures.js";
 
-const MISSES_UNTIL_RARE = 60; // frames without a barcode after which only one in thirty is looked at
-const RARE = 30;
+const EVERY_MS = 200; // a look makes the browser fetch the picture back from where it is decoded
+const MISSES_UNTIL_RARE = 12; // looks without a barcode after which they become rare
+const RARE_MS = 1000;
 
 export class FrameWatch {
     #video;
     #reader = null;
     #request = null;
-    #ages = new RunningMedian(30);
+    #ages = new RunningMedian(10);
     #misses = 0;
-    #frame = 0;
+    #lookedAt = -Infinity;
 
     constructor(video) {
         this.#video = video;
@@ -28,7 +29,8 @@ export class FrameWatch {
     stop() {
         if (this.#request !== null) this.#video.cancelVideoFrameCallback(this.#request);
         this.#request = null;
-        this.#misses = this.#frame = 0;
+        this.#misses = 0;
+        this.#lookedAt = -Infinity;
         this.#ages.clear();
     }
 
@@ -38,9 +40,11 @@ export class FrameWatch {
     }
 
     #next() {
-        this.#request = this.#video.requestVideoFrameCallback((_, { expectedDisplayTime }) => {
+        this.#request = this.#video.requestVideoFrameCallback((now, { expectedDisplayTime }) => {
             this.#next();
-            if (this.#misses < MISSES_UNTIL_RARE || this.#frame++ % RARE === 0) this.#read(expectedDisplayTime);
+            if (now - this.#lookedAt < (this.#misses < MISSES_UNTIL_RARE ? EVERY_MS : RARE_MS)) return;
+            this.#lookedAt = now;
+            this.#read(expectedDisplayTime);
         });
     }
 
@@ -75,8 +79,8 @@ export class HeldPicture {
     note() {
         const { videoWidth, videoHeight, readyState } = this.#video;
         if (!this.#canvas || readyState < HTMLMediaElement.HAVE_CURRENT_DATA || videoWidth === 0) return;
-        this.#canvas.width = videoWidth;
-        this.#canvas.height = videoHeight;
+        if (this.#canvas.width !== videoWidth) this.#canvas.width = videoWidth; // even the same anew would be a new canvas
+        if (this.#canvas.height !== videoHeight) this.#canvas.height = videoHeight;
         this.#canvas.getContext("2d").drawImage(this.#video, 0, 0);
         this.#noted = true;
     }

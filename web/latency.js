@@ -12,7 +12,7 @@ export const LIMITS = Object.freeze({
     late: 0.03, // begin to catch up beyond this error
     early: 0.015, // begin to fall back beyond this one
     done: 0.004, // the error at which either ends
-    lead: 0.055, // what the decoder wants ahead of the picture on show
+    lead: 0.08, // what the decoder wants ahead of the picture on show
     leadMax: 0.5,
     leadStep: 0.033,
     seekBeyond: 1.5, // catching up by rate would take too long

@@ -48,8 +48,7 @@ function installProbe() {
     const strip = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
 
     function readBarcode(video) {
-        strip.canvas.width = video.videoWidth;
-        strip.canvas.height = 1;
+        if (strip.canvas.width !== video.videoWidth) strip.canvas.width = video.videoWidth;
         strip.drawImage(video, 0, 8, video.videoWidth, 1, 0, 0, video.videoWidth, 1);
         const { data } = strip.getImageData(0, 0, video.videoWidth, 1);
         let word = 0n;
