@@ -1,13 +1,14 @@
 // From the click to the picture, and from the lens to the glass, in a real browser.
 //
 //   BELFRY_BUILD_DIR=build/release node bench/glass_to_glass.mjs --url http://127.0.0.1:8080 [--player own|stock|article]
-//       [--camera cam-1] [--profile realtime] [--runs 5] [--seconds 30] [--warm-up 6] [--join] [--json]
+//       [--camera cam-1] [--profile realtime] [--runs 5] [--seconds 30] [--warm-up 6] [--every 1] [--join] [--json]
 //
 // Each run opens the page anew, clicks Start, reads the time barcode out of every presented frame, and stops the camera.
 // own: Belfry's page. stock: a bare page with hls.js as it comes, on Belfry. article: the same page on bench/article.
 // "answer" is the start request's own time, "picture" the time from the click to the first presented frame. Frames,
-// stalls and requests count once the warm-up is over. --profile: what the stream must turn out to have. --join: the
-// camera runs already and is left running.
+// stalls and requests count once the warm-up is over. --profile: what the stream must turn out to have. --every 6: only
+// every sixth frame's barcode, which leaves the page's own thread alone. --join: the camera runs already and is left
+// running.
 
 import { parseArgs } from "node:util";
 
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
         runs: { type: "string", default: "5" },
         seconds: { type: "string", default: "30" },
         "warm-up": { type: "string", default: "6" },
+        every: { type: "string", default: "1" },
         join: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
     },
@@ -45,7 +47,7 @@ async function measure(browser) {
     page.on("request", (request) => MEDIA.test(request.url()) && requests.push(Date.now()));
     try {
         await player.open(page);
-        await page.evaluate(watch);
+        await page.evaluate(watch, Number(options.every));
         const start = await clickStart(page, player);
         if (options.profile) await checkProfile();
         await page.waitForFunction((ms) => {
@@ -64,8 +66,8 @@ async function measure(browser) {
 }
 
 /** Runs in the page. */
-function watch() {
-    window.watchVideo("#video");
+function watch(every) {
+    window.watchVideo("#video", { every });
     const video = document.querySelector("#video");
     const clock = Date.now() - performance.now();
     const stalledAt = [];
@@ -83,12 +85,13 @@ function summary(watched, { clickedAt, answerMs }, requests) {
     const begin = watched.firstAt + WARM_UP_MS;
     const settled = watched.frames.filter((frame) => frame.shown > begin);
     const end = settled.at(-1).shown;
-    const gaps = settled.slice(1).map((frame, i) => frame.shown - settled[i].shown);
+    const shownAt = watched.shownAt.filter((at) => at > begin);
+    const gaps = shownAt.slice(1).map((at, i) => at - shownAt[i]);
     return {
         answer_ms: answerMs,
         picture_ms: Math.round(watched.firstAt - clickedAt),
         ...latencies(settled),
-        frames: settled.length,
+        frames: shownAt.length,
         stalls: watched.stalledAt.filter((at) => at > begin).length,
         early_stalls: watched.stalledAt.filter((at) => at > watched.firstAt && at <= begin).length,
         freezes: gaps.filter((gap) => gap > FREEZE_MS).length,
@@ -96,7 +99,7 @@ function summary(watched, { clickedAt, answerMs }, requests) {
         dropped: watched.dropped,
         unreadable: watched.unreadable,
         requests_per_s: Math.round((10000 * requests.filter((at) => at > begin && at <= end).length) / (end - begin)) / 10,
-        // [ms since the first picture, latency in ms] of every frame, warm-up too
+        // [ms since the first picture, latency in ms] of every frame that was read, warm-up too
         series: watched.frames.map(({ made, shown }) => [Math.round(shown - watched.firstAt), Math.round(shown - made)]),
     };
 }
@@ -124,7 +127,7 @@ function totals(runs) {
         p50_ms: percentile(values, 50),
         p95_ms: percentile(values, 95),
         max_ms: percentile(values, 100),
-        frames: values.length,
+        frames: sum("frames"),
         stalls: sum("stalls"),
         early_stalls: sum("early_stalls"),
         freezes: sum("freezes"),

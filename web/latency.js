@@ -9,10 +9,10 @@ export const LIMITS = Object.freeze({
     rateMax: 1.25,
     gain: 1.5, // rate per second of error
     step: 0.03, // the smallest change of rate: below, it would hardly ever arrive
-    late: 0.03, // begin to catch up beyond this error
-    early: 0.015, // begin to fall back beyond this one
+    late: 0.02, // begin to catch up beyond this error
+    early: 0.008, // begin to fall back beyond this one
     done: 0.004, // the error at which either ends
-    lead: 0.08, // what the decoder wants ahead of the picture on show
+    lead: 0.09, // what the decoder wants ahead of the picture on show
     leadMax: 0.5,
     leadStep: 0.033,
     seekBeyond: 1.5, // catching up by rate would take too long

@@ -41,8 +41,9 @@ export async function openPage(browser, options = {}) {
     return { context, page, troubles };
 }
 
-/** Runs in the page: window.watchVideo(selector) reads the time barcode out of every frame that is presented. Written
- * apart from the page's own reader, so that the two are judges of each other. */
+/** Runs in the page: window.watchVideo(selector, { every }) reads the time barcode out of every frame that is presented, or
+ * of every so manieth: a reading takes 3 ms of the page's own thread. Written apart from the page's own reader, so that the
+ * two are judges of each other. */
 function installProbe() {
     const SYNC = 0xa7n;
     const strip = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -67,13 +68,14 @@ function installProbe() {
         return rest;
     }
 
-    window.watchVideo = (selector) => {
+    window.watchVideo = (selector, { every = 1 } = {}) => {
         const video = document.querySelector(selector);
-        const watch = { frames: [], unreadable: 0, stalls: 0, stalledAt: [], firstAt: null, clock: Date.now() - performance.now() };
+        const watch = { shownAt: [], frames: [], unreadable: 0, stalls: 0, stalledAt: [], firstAt: null, clock: Date.now() - performance.now() };
         const presented = (_, { expectedDisplayTime, mediaTime }) => {
             video.requestVideoFrameCallback(presented);
             const shown = watch.clock + expectedDisplayTime;
             watch.firstAt ??= shown;
+            if ((watch.shownAt.push(shown) - 1) % every !== 0) return;
             const made = readBarcode(video);
             if (made === null) watch.unreadable++;
             else watch.frames.push({ made, shown, mediaTime });
