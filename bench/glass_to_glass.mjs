@@ -47,14 +47,14 @@ async function measure(browser) {
     page.on("request", (request) => MEDIA.test(request.url()) && requests.push(Date.now()));
     try {
         await player.open(page);
-        await page.evaluate(watch, Number(options.every));
+        await page.evaluate((every) => window.watchVideo("#video", { every }), Number(options.every));
         const start = await clickStart(page, player);
         if (options.profile) await checkProfile();
         await page.waitForFunction((ms) => {
             const { frames, firstAt } = window.watches["#video"];
             return frames.length > 0 && frames.at(-1).shown - firstAt > ms;
         }, TOTAL_MS, { timeout: TOTAL_MS + 60000, polling: 500 });
-        const watched = { ...await seen(page, "#video"), ...await page.evaluate(() => window.playback()) };
+        const watched = { ...await seen(page, "#video"), dropped: await page.evaluate(droppedFrames) };
         if (!options.join) await player.stop(page);
         return summary(watched, start, requests);
     } catch (error) {
@@ -66,13 +66,8 @@ async function measure(browser) {
 }
 
 /** Runs in the page. */
-function watch(every) {
-    window.watchVideo("#video", { every });
-    const video = document.querySelector("#video");
-    const clock = Date.now() - performance.now();
-    const stalledAt = [];
-    video.addEventListener("waiting", () => stalledAt.push(clock + performance.now()));
-    window.playback = () => ({ stalledAt, dropped: video.getVideoPlaybackQuality().droppedVideoFrames });
+function droppedFrames() {
+    return document.querySelector("#video").getVideoPlaybackQuality().droppedVideoFrames;
 }
 
 async function checkProfile() {
@@ -93,7 +88,7 @@ function summary(watched, { clickedAt, answerMs }, requests) {
         ...latencies(settled),
         frames: shownAt.length,
         stalls: watched.stalledAt.filter((at) => at > begin).length,
-        early_stalls: watched.stalledAt.filter((at) => at > watched.firstAt && at <= begin).length,
+        early_stalls: watched.stalledAt.filter((at) => at <= begin).length,
         freezes: gaps.filter((gap) => gap > FREEZE_MS).length,
         longest_gap_ms: Math.round(Math.max(...gaps)),
         dropped: watched.dropped,

@@ -41,9 +41,9 @@ export async function openPage(browser, options = {}) {
     return { context, page, troubles };
 }
 
-/** Runs in the page: window.watchVideo(selector, { every }) reads the time barcode out of every frame that is presented, or
- * of every so manieth: a reading takes 3 ms of the page's own thread. Written apart from the page's own reader, so that the
- * two are judges of each other. */
+/** Runs in the page: window.watchVideo(selector, { every }) reads the time barcode out of each frame that is presented, or
+ * with `every: n` of each nth: a reading takes 3 ms of the page's own thread. Written apart from the page's own reader, so
+ * that the two are judges of each other. */
 function installProbe() {
     const SYNC = 0xa7n;
     const strip = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
