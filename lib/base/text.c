@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* RFC 3629, section 4: by the first byte, how many follow and what the second may be. The others are 80..BF. */
@@ -54,4 +56,20 @@ void bf_text_clean(char *s, size_t size)
         s += n;
         size -= n;
     }
+}
+
+const char *bf_text_ahead(char buf[static BF_TEXT_AHEAD_SIZE], int64_t ahead_ms)
+{
+    static const struct {
+        uint64_t ms, most;
+        const char *name;
+    } units[] = { { 1000, 120, "s" }, { 60000, 120, "min" }, { 3600000, 48, "h" }, { 86400000, UINT64_MAX, "days" } };
+    uint64_t ms = ahead_ms < 0 ? -(uint64_t)ahead_ms : (uint64_t)ahead_ms;
+    size_t i = 0;
+
+    while (ms / units[i].ms > units[i].most)
+        i++;
+    snprintf(buf, BF_TEXT_AHEAD_SIZE, "%" PRIu64 " %s %s", (ms + units[i].ms / 2) / units[i].ms, units[i].name,
+             ahead_ms < 0 ? "behind" : "ahead of");
+    return buf;
 }

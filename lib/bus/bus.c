@@ -125,17 +125,42 @@ static void guard_own_state(struct bf_bus *b, const char *topic, bool is_own_new
     bf_bus_send_state(b);
 }
 
+/* The window takes a number once in any order, as commands need it. A state is a level: one that a newer one has overtaken
+ * is over. Whoever has just started has seen none of what was said before, and would believe it when it is said again. */
+static bool is_overtaken(const struct bf_bus *b, const struct bf_incoming *m)
+{
+    return m->topic.channel == BF_CHANNEL_STATE && !m->will &&
+           bf_replay_highest(b->replay, m->header->sender, (int)m->header->channel) > m->header->sequence;
+}
+
+static enum bf_refusal look_at(struct bf_bus *b, const char *topic, const uint8_t *payload, size_t size,
+                               struct bf_incoming *m, struct bf_error *e)
+{
+    b->gap.node[0] = '\0';
+    enum bf_refusal why = bf_verify(&b->verifier, topic, payload, size, bf_unix_ms(), bf_clock_synced(), m, e);
+
+    if (why != BF_OK || !is_overtaken(b, m))
+        return why;
+    bf_fail(e, 0, "from %s, a state that a newer one has overtaken", m->header->sender);
+    bf_incoming_done(m);
+    return BF_REFUSED_REPLAY;
+}
+
 static void on_message(void *user, const char *topic, const uint8_t *payload, size_t size, bool retained)
 {
     struct bf_bus *b = user;
     struct bf_incoming m = { 0 };
     struct bf_error e = { 0 };
-    enum bf_refusal why = bf_verify(&b->verifier, topic, payload, size, bf_unix_ms(), bf_clock_synced(), &m, &e);
+    enum bf_refusal why = look_at(b, topic, payload, size, &m, &e);
     bool known = why == BF_OK || why == BF_DUPLICATE;
 
     guard_own_state(b, topic, known && !m.will && m.header->sender_epoch == b->o.epoch, retained);
+    if (retained && strcmp(topic, b->own_state_topic) == 0 && bf_mqtt_counters(b->mqtt).connects > 1)
+        bf_bus_look_for_twin(b, topic, payload, size); /* what was there at the first one is of our own past */
     if (!known) {
         count_refusal(b, topic, why, &e);
+        if (b->gap.node[0] != '\0' && b->o.clock_gap != NULL)
+            b->o.clock_gap(b->o.user, &b->gap);
         return;
     }
     m.retained = retained;
@@ -275,6 +300,7 @@ int bf_bus_new(struct bf_bus **ret, uv_loop_t *loop, const struct bf_bus_options
 
     b->loop = loop;
     b->verifier.replay = b->replay;
+    b->verifier.gap = &b->gap;
     if (o->with_state != NULL) {
         events.will = on_will;
         bf_topic_format(b->own_state_topic, b->o.site, b->o.role, b->o.node, BF_CHANNEL_STATE);
@@ -312,6 +338,11 @@ void bf_bus_set_trust(struct bf_bus *b, const struct bf_trust *trust)
     warn_if_unknown(b);
 }
 
+void bf_bus_renew(struct bf_bus *b)
+{
+    bf_mqtt_renew(b->mqtt);
+}
+
 void bf_bus_refuse(struct bf_bus *b, const struct bf_incoming *m, enum bf_refusal why)
 {
     struct bf_error e = { 0 };
@@ -324,6 +355,16 @@ void bf_bus_refuse(struct bf_bus *b, const struct bf_incoming *m, enum bf_refusa
 uint64_t bf_bus_refusals(const struct bf_bus *b, enum bf_refusal why)
 {
     return (unsigned)why < BF_REFUSALS ? b->refusals[why] : 0;
+}
+
+uint64_t bf_bus_twins(const struct bf_bus *b)
+{
+    return b->twins;
+}
+
+void bf_bus_set_lease(struct bf_bus *b, uint32_t lease_ms)
+{
+    bf_mqtt_set_lease(b->mqtt, lease_ms);
 }
 
 struct bf_mqtt_counters bf_bus_mqtt_counters(const struct bf_bus *b)

@@ -23,11 +23,17 @@ struct bf_route {
     void (*handle)(void *user, const struct bf_incoming *m);
 };
 
+struct bf_twin {
+    uint64_t epoch; /* its start counter: a later start with a higher one takes its place */
+    bool yields;    /* this process leaves the broker to it, for BF_BUS_AWAY_MS or until bf_bus_renew */
+};
+#define BF_BUS_AWAY_MS (10 * 60 * 1000)
+
 struct bf_bus_options {
     const char *site;
     const char *node;
     enum bf_role role;
-    const struct bf_key *key;     /* borrowed for the bus's life */
+    const struct bf_key *key;     /* borrowed for the bus's life; may be rotated meanwhile (keys.h) */
     const struct bf_trust *trust; /* borrowed; replaced with bf_bus_set_trust */
     uint64_t epoch;               /* persisted start counter */
     const uint8_t *boot_id;       /* 16 bytes, copied */
@@ -41,6 +47,10 @@ struct bf_bus_options {
     void (*disconnected)(void *user); /* optional */
     /* Optional: every message that was refused (belfryctl watch). The bus logs refusals itself, once a minute and cause. */
     void (*refused)(void *user, const char *topic, enum bf_refusal why, const struct bf_error *e);
+    /* Optional: another process with this node's id and key has been connected in between. */
+    void (*twin)(void *user, const struct bf_twin *twin);
+    /* Optional: a message was refused since its sender's clock and this one's are too far apart. */
+    void (*clock_gap)(void *user, const struct bf_clock_gap *gap);
     void *user;
 };
 
@@ -48,6 +58,12 @@ int bf_bus_new(struct bf_bus **ret, uv_loop_t *loop, const struct bf_bus_options
 int bf_bus_start(struct bf_bus *b);
 bool bf_bus_connected(const struct bf_bus *b);
 void bf_bus_set_trust(struct bf_bus *b, const struct bf_trust *trust);
+/* Ends the connection in order and makes a new one, with the TLS files as they are now and a last will that `key` signs
+ * as it is now. */
+void bf_bus_renew(struct bf_bus *b);
+
+/* The lease that this node's connection has to keep alive: see bf_mqtt_set_lease. */
+void bf_bus_set_lease(struct bf_bus *b, uint32_t lease_ms);
 
 /* Where to send, beyond what the message's row says. */
 struct bf_address {
@@ -82,6 +98,7 @@ int bf_bus_reply_to(struct bf_bus *b, const struct bf_asker *asker, enum bf_mess
 void bf_bus_refuse(struct bf_bus *b, const struct bf_incoming *m, enum bf_refusal why);
 uint64_t bf_bus_refusals(const struct bf_bus *b, enum bf_refusal why);
 struct bf_mqtt_counters bf_bus_mqtt_counters(const struct bf_bus *b);
+uint64_t bf_bus_twins(const struct bf_bus *b); /* how often one was met */
 
 /* Publishes the good-bye (what the last will would say), disconnects in order, calls done. Never started: calls done
  * before it returns. */

@@ -22,7 +22,9 @@ struct bf_bus {
     uint64_t refusals[BF_REFUSALS];
     struct bf_log_limit refusal_limits[BF_REFUSALS];
     struct bf_log_limit disconnect_limit, not_accepted_limit, bad_send_limit;
-    uint64_t again_at_ms; /* when the own state was last published again */
+    uint64_t again_at_ms;    /* when the own state was last published again */
+    struct bf_clock_gap gap; /* of the message that is looked at */
+    uint64_t twins;          /* times that another process was seen to have been connected as this node */
     bool up;
 };
 
@@ -32,5 +34,9 @@ int bf_bus_send_reply(struct bf_bus *b, const struct bf_asker *asker, enum bf_me
 /* The last will for the next connection; *ret_payload is malloc'd. */
 int bf_bus_seal_will(struct bf_bus *b, uint8_t **ret_payload, size_t *ret_size);
 int bf_bus_send_good_bye(struct bf_bus *b);
+
+/* bus_twin.c: what the broker held as this node's state when it came back. Is it another process's, of the same id and
+ * key, then that is told, and the one that started less recently stays away. */
+void bf_bus_look_for_twin(struct bf_bus *b, const char *topic, const uint8_t *payload, size_t size);
 
 #endif

@@ -116,6 +116,36 @@ static size_t put_varint(uint8_t *to, size_t value)
     return n;
 }
 
+static int is_key(void *user, const struct bf_trusted_key *k)
+{
+    return memcmp(k->public_key, user, BF_PUBLIC_KEY_SIZE) == 0;
+}
+
+/* A rotated key and the one before it sign together while the bundle lists both: who has not got the new bundle yet
+ * goes by the old key. */
+static size_t signing_keys(const struct bf_bus *b, const uint8_t *ret[static 2])
+{
+    const uint8_t *previous = bf_key_previous(b->o.key);
+
+    ret[0] = bf_key_secret(b->o.key);
+    ret[1] = previous;
+    return previous != NULL && bf_trust_each(b->o.trust, b->o.node, b->o.role, bf_unix_ms(), is_key,
+                                             (void *)BF_PUBLIC_OF(previous)) != 0
+               ? 2
+               : 1;
+}
+
+static int sign(const struct bf_bus *b, const char *type, const uint8_t *payload, size_t size, uint8_t **ret,
+                size_t *ret_size)
+{
+    const uint8_t *keys[2];
+    size_t n = signing_keys(b, keys);
+    int r = bf_dsse_seal_with(type, payload, size, keys, n, ret, ret_size);
+
+    /* What is almost too long has room for one signature only. */
+    return r == -EMSGSIZE && n > 1 ? bf_dsse_seal_with(type, payload, size, keys, 1, ret, ret_size) : r;
+}
+
 /* Header first, then the body: a packed message is the concatenation of its packed fields. */
 static int seal(const struct bf_bus *b, const struct outgoing *out, const uint8_t *body, size_t size, uint8_t **ret,
                 size_t *ret_size)
@@ -130,7 +160,7 @@ static int seal(const struct bf_bus *b, const struct outgoing *out, const uint8_
     at += belfry__v1__header__pack(&out->header, payload + at);
     if (size > 0)
         memcpy(payload + at, body, size);
-    return bf_dsse_seal(out->row->payload_type, payload, at + size, bf_key_secret(b->o.key), ret, ret_size);
+    return sign(b, out->row->payload_type, payload, at + size, ret, ret_size);
 }
 
 static int publish(struct bf_bus *b, const struct outgoing *out, const uint8_t *body, size_t size)

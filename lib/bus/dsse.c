@@ -75,39 +75,72 @@ int bf_dsse_verify_detached(const uint8_t sig[static BF_SIGNATURE_SIZE], const c
     return crypto_sign_verify_detached(sig, pae, pae_size, public_key) == 0 ? 0 : -EBADMSG;
 }
 
-int bf_dsse_seal(const char *type, const void *payload, size_t size,
-                 const uint8_t secret_key[static BF_SECRET_KEY_SIZE], uint8_t **ret, size_t *ret_size)
+static int pack(const Belfry__V1__Envelope *envelope, uint8_t **ret, size_t *ret_size)
 {
-    Belfry__V1__Envelope envelope = BELFRY__V1__ENVELOPE__INIT;
-    Belfry__V1__Signature signature = BELFRY__V1__SIGNATURE__INIT, *signatures[] = { &signature };
-    uint8_t keyid[BF_KEYID_SIZE], sig[BF_SIGNATURE_SIZE], *packed;
-    size_t packed_size;
-    int r;
+    size_t size = belfry__v1__envelope__get_packed_size(envelope);
+    uint8_t *packed;
 
     if (size > BF_ENVELOPE_MAX)
         return -EMSGSIZE;
-    r = bf_dsse_sign_detached(sig, type, payload, size, secret_key);
-    if (r < 0)
-        return r;
-
-    bf_keyid(keyid, secret_key + BF_SECRET_KEY_SIZE - BF_PUBLIC_KEY_SIZE);
-    signature.keyid = (ProtobufCBinaryData){ sizeof(keyid), keyid };
-    signature.sig = (ProtobufCBinaryData){ sizeof(sig), sig };
-    envelope.payload_type = (char *)type; /* packing only reads it */
-    envelope.payload = (ProtobufCBinaryData){ size, (uint8_t *)payload };
-    envelope.n_signatures = 1;
-    envelope.signatures = signatures;
-
-    packed_size = belfry__v1__envelope__get_packed_size(&envelope);
-    if (packed_size > BF_ENVELOPE_MAX)
-        return -EMSGSIZE;
-    packed = malloc(packed_size);
+    packed = malloc(size);
     if (packed == NULL)
         return -ENOMEM;
-    belfry__v1__envelope__pack(&envelope, packed);
+    belfry__v1__envelope__pack(envelope, packed);
     *ret = packed;
-    *ret_size = packed_size;
+    *ret_size = size;
     return 0;
+}
+
+/* One signature with the bytes that it points into. */
+struct made {
+    Belfry__V1__Signature signature;
+    uint8_t keyid[BF_KEYID_SIZE], sig[BF_SIGNATURE_SIZE];
+};
+
+static int make(struct made *m, const char *type, const void *payload, size_t size, const uint8_t *secret_key)
+{
+    int r = bf_dsse_sign_detached(m->sig, type, payload, size, secret_key);
+
+    if (r < 0)
+        return r;
+    bf_keyid(m->keyid, secret_key + BF_SECRET_KEY_SIZE - BF_PUBLIC_KEY_SIZE);
+    belfry__v1__signature__init(&m->signature);
+    m->signature.keyid = (ProtobufCBinaryData){ sizeof(m->keyid), m->keyid };
+    m->signature.sig = (ProtobufCBinaryData){ sizeof(m->sig), m->sig };
+    return 0;
+}
+
+int bf_dsse_seal_with(const char *type, const void *payload, size_t size, const uint8_t *const *secret_keys, size_t n,
+                      uint8_t **ret, size_t *ret_size)
+{
+    Belfry__V1__Envelope envelope = BELFRY__V1__ENVELOPE__INIT;
+    struct made made[SIGNATURES_MAX];
+    Belfry__V1__Signature *signatures[SIGNATURES_MAX];
+
+    if (n == 0 || n > SIGNATURES_MAX)
+        return -EINVAL;
+    if (size > BF_ENVELOPE_MAX)
+        return -EMSGSIZE;
+    for (size_t i = 0; i < n; i++) {
+        int r = make(&made[i], type, payload, size, secret_keys[i]);
+
+        if (r < 0)
+            return r;
+        signatures[i] = &made[i].signature;
+    }
+    envelope.payload_type = (char *)type; /* packing only reads it */
+    envelope.payload = (ProtobufCBinaryData){ size, (uint8_t *)payload };
+    envelope.n_signatures = n;
+    envelope.signatures = signatures;
+    return pack(&envelope, ret, ret_size);
+}
+
+int bf_dsse_seal(const char *type, const void *payload, size_t size,
+                 const uint8_t secret_key[static BF_SECRET_KEY_SIZE], uint8_t **ret, size_t *ret_size)
+{
+    const uint8_t *secret_keys[] = { secret_key };
+
+    return bf_dsse_seal_with(type, payload, size, secret_keys, 1, ret, ret_size);
 }
 
 static int well_formed(const Belfry__V1__Envelope *e)
@@ -163,18 +196,28 @@ const uint8_t *bf_dsse_payload(const struct bf_dsse *d, size_t *ret_size)
     return d->envelope->payload.data;
 }
 
-int bf_dsse_verify(const struct bf_dsse *d, const uint8_t public_key[static BF_PUBLIC_KEY_SIZE])
+/* The first that names the key: one signature is enough, and a second of the same key could only be a forgery's next try. */
+static const Belfry__V1__Signature *naming(const struct bf_dsse *d, const uint8_t *keyid)
 {
     for (size_t i = 0; i < d->envelope->n_signatures; i++)
-        if (crypto_sign_verify_detached(d->envelope->signatures[i]->sig.data, d->pae, d->pae_size, public_key) == 0)
-            return 0;
-    return -EBADMSG;
+        if (memcmp(d->envelope->signatures[i]->keyid.data, keyid, BF_KEYID_SIZE) == 0)
+            return d->envelope->signatures[i];
+    return NULL;
+}
+
+int bf_dsse_verify(const struct bf_dsse *d, const uint8_t public_key[static BF_PUBLIC_KEY_SIZE])
+{
+    uint8_t keyid[BF_KEYID_SIZE];
+    const Belfry__V1__Signature *s;
+
+    bf_keyid(keyid, public_key);
+    s = naming(d, keyid);
+    if (s == NULL || crypto_sign_verify_detached(s->sig.data, d->pae, d->pae_size, public_key) != 0)
+        return -EBADMSG;
+    return 0;
 }
 
 int bf_dsse_hints_at(const struct bf_dsse *d, const uint8_t keyid[static BF_KEYID_SIZE])
 {
-    for (size_t i = 0; i < d->envelope->n_signatures; i++)
-        if (memcmp(d->envelope->signatures[i]->keyid.data, keyid, BF_KEYID_SIZE) == 0)
-            return 1;
-    return 0;
+    return naming(d, keyid) != NULL;
 }

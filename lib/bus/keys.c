@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,28 +19,60 @@ _Static_assert(crypto_sign_SECRETKEYBYTES == BF_SECRET_KEY_SIZE, "libsodium's se
 _Static_assert(crypto_sign_PUBLICKEYBYTES == BF_PUBLIC_KEY_SIZE, "Ed25519 public key");
 _Static_assert(crypto_sign_BYTES == BF_SIGNATURE_SIZE, "Ed25519 signature");
 
-struct bf_key {
+/* Never changes and never goes before its key does: other threads may be signing with it. */
+struct generation {
     uint8_t *secret; /* sodium_malloc */
+    struct generation *previous;
 };
+
+struct bf_key {
+    _Atomic(struct generation *) current;
+};
+
+static void generation_free(struct generation *g)
+{
+    if (g == NULL)
+        return;
+    sodium_free(g->secret);
+    free(g);
+}
+
+static struct generation *generation_new(const uint8_t *seed)
+{
+    uint8_t public_key[BF_PUBLIC_KEY_SIZE];
+    struct generation *g = calloc(1, sizeof(*g));
+
+    if (g == NULL)
+        return NULL;
+    g->secret = sodium_malloc(BF_SECRET_KEY_SIZE);
+    if (g->secret == NULL) {
+        free(g);
+        return NULL;
+    }
+    crypto_sign_seed_keypair(public_key, g->secret, seed);
+    sodium_mprotect_readonly(g->secret);
+    return g;
+}
+
+static const struct generation *current(const struct bf_key *k)
+{
+    return atomic_load(&((struct bf_key *)k)->current); /* C11 loads want it without const */
+}
 
 static int key_from_seed(struct bf_key **ret, const uint8_t *seed)
 {
-    uint8_t public_key[BF_PUBLIC_KEY_SIZE];
+    struct generation *g;
     struct bf_key *k;
 
     if (sodium_init() < 0)
         return -EIO;
     k = calloc(1, sizeof(*k));
-    if (k == NULL)
-        return -ENOMEM;
-    k->secret = sodium_malloc(BF_SECRET_KEY_SIZE);
-    if (k->secret == NULL) {
+    g = k != NULL ? generation_new(seed) : NULL;
+    if (g == NULL) {
         free(k);
         return -ENOMEM;
     }
-
-    crypto_sign_seed_keypair(public_key, k->secret, seed);
-    sodium_mprotect_readonly(k->secret);
+    atomic_init(&k->current, g);
     *ret = k;
     return 0;
 }
@@ -116,7 +149,7 @@ int bf_key_store(const struct bf_key *k, const char *path, struct bf_error *e)
 
     if (fd < 0)
         return bf_fail(e, -errno, "key %s: %s", path, strerror(errno));
-    sodium_bin2hex(text, sizeof(text), k->secret, SEED_SIZE);
+    sodium_bin2hex(text, sizeof(text), bf_key_secret(k), SEED_SIZE);
     text[SEED_HEX] = '\n';
     r = bf_write_all(fd, text, sizeof(text));
     sodium_memzero(text, sizeof(text));
@@ -131,20 +164,43 @@ int bf_key_store(const struct bf_key *k, const char *path, struct bf_error *e)
 
 void bf_key_free(struct bf_key *k)
 {
+    struct generation *g, *previous;
+
     if (k == NULL)
         return;
-    sodium_free(k->secret);
+    for (g = atomic_load(&k->current); g != NULL; g = previous) {
+        previous = g->previous;
+        generation_free(g);
+    }
     free(k);
+}
+
+void bf_key_rotate(struct bf_key *k, struct bf_key *fresh)
+{
+    struct generation *newest = atomic_load(&fresh->current), *oldest = newest;
+
+    while (oldest->previous != NULL)
+        oldest = oldest->previous;
+    oldest->previous = atomic_load(&k->current);
+    atomic_store(&k->current, newest);
+    free(fresh);
+}
+
+const uint8_t *bf_key_previous(const struct bf_key *k)
+{
+    const struct generation *previous = current(k)->previous;
+
+    return previous != NULL ? previous->secret : NULL;
 }
 
 const uint8_t *bf_key_public(const struct bf_key *k)
 {
-    return k->secret + BF_SECRET_KEY_SIZE - BF_PUBLIC_KEY_SIZE;
+    return BF_PUBLIC_OF(bf_key_secret(k));
 }
 
 const uint8_t *bf_key_secret(const struct bf_key *k)
 {
-    return k->secret;
+    return current(k)->secret;
 }
 
 int bf_seal_to(const uint8_t public_key[static BF_PUBLIC_KEY_SIZE], const void *secret, size_t size, uint8_t **ret,
@@ -168,26 +224,35 @@ int bf_seal_to(const uint8_t public_key[static BF_PUBLIC_KEY_SIZE], const void *
     return 0;
 }
 
-int bf_seal_open(const struct bf_key *k, const void *sealed, size_t sealed_size, void *ret, size_t size)
+static int seal_open(const uint8_t *secret, const void *sealed, size_t sealed_size, void *ret, size_t size)
 {
     uint8_t box_public[crypto_box_PUBLICKEYBYTES], box_secret[crypto_box_SECRETKEYBYTES];
     _cleanup_(bf_freep) uint8_t *opened = NULL;
     int r = -EBADMSG;
 
-    if (sealed_size != size + crypto_box_SEALBYTES)
-        return -EBADMSG;
-    if (crypto_sign_ed25519_pk_to_curve25519(box_public, bf_key_public(k)) != 0)
+    if (crypto_sign_ed25519_pk_to_curve25519(box_public, BF_PUBLIC_OF(secret)) != 0)
         return -EBADMSG;
     opened = malloc(size + 1); /* never zero bytes */
     if (opened == NULL)
         return -ENOMEM;
 
-    crypto_sign_ed25519_sk_to_curve25519(box_secret, k->secret);
+    crypto_sign_ed25519_sk_to_curve25519(box_secret, secret);
     if (crypto_box_seal_open(opened, sealed, sealed_size, box_public, box_secret) == 0) {
         memcpy(ret, opened, size);
         r = 0;
     }
     sodium_memzero(box_secret, sizeof(box_secret));
     sodium_memzero(opened, size);
+    return r;
+}
+
+int bf_seal_open(const struct bf_key *k, const void *sealed, size_t sealed_size, void *ret, size_t size)
+{
+    int r = -EBADMSG;
+
+    if (sealed_size != size + crypto_box_SEALBYTES)
+        return -EBADMSG;
+    for (const struct generation *g = current(k); g != NULL && r == -EBADMSG; g = g->previous)
+        r = seal_open(g->secret, sealed, sealed_size, ret, size);
     return r;
 }

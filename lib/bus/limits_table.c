@@ -36,9 +36,12 @@ const struct bf_limit bf_limits[] = {
     { OF(node_status), "boot_id", BYTES, 16, 16, false },
     { OF(node_status), "version", TEXT, 0, 64, false },
     { OF(node_status), "counters", COUNT, 0, 64, false },
+    { OF(node_status), "lease_holder", ID, 0, 0, OR_EMPTY },
+    { OF(node_status), "lease_holder_boot_id", BYTES, 16, 16, OR_EMPTY },
     { OF(lease), "generation", NUMBER, 1, UINT64_MAX, false },
     { OF(lease), "epoch", NUMBER, 1, UINT64_MAX, false },
     { OF(lease), "lease_ms", NUMBER, 1000, 600000, false },
+    { OF(lease), "holder_boot_id", BYTES, 16, 16, OR_EMPTY },
 
     { OF(video_params), "width", EVEN, 64, 4096, OR_EMPTY },
     { OF(video_params), "height", EVEN, 64, 4096, OR_EMPTY },

@@ -74,11 +74,18 @@ const struct bf_message_row *bf_message_by_payload_type(const char *payload_type
     return NULL;
 }
 
-static bool is_online(const ProtobufCMessage *m)
+const Belfry__V1__NodeStatus *bf_message_node(const ProtobufCMessage *m)
 {
     const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "node");
 
-    return f != NULL && (*(Belfry__V1__NodeStatus *const *)((const uint8_t *)m + f->offset))->online;
+    return f == NULL ? NULL : *(Belfry__V1__NodeStatus *const *)((const uint8_t *)m + f->offset);
+}
+
+static bool is_online(const ProtobufCMessage *m)
+{
+    const Belfry__V1__NodeStatus *node = bf_message_node(m);
+
+    return node != NULL && node->online;
 }
 
 /* What a header must hold depends on the channel of its message. */

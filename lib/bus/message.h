@@ -52,6 +52,8 @@ struct bf_message_row {
 
 /* Where a message of the table keeps its header: the first field of every one. */
 Belfry__V1__Header **bf_message_header(const ProtobufCMessage *m);
+/* What a state says of its node, whatever the role; NULL for other messages. */
+const Belfry__V1__NodeStatus *bf_message_node(const ProtobufCMessage *m);
 
 const struct bf_message_row *bf_message_row(enum bf_message_type type);
 const struct bf_message_row *bf_message_by_payload_type(const char *payload_type); /* NULL when unknown */

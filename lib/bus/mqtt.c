@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "bus/mqtt_internal.h"
 #include "bus/mqtt_limits.h"
 
@@ -38,6 +39,8 @@ static int copy_options(struct bf_mqtt_options *to, const struct bf_mqtt_options
 {
     to->port = from->port;
     to->keepalive_s = from->keepalive_s;
+    to->limit_rate = from->limit_rate;
+    to->lease_ms = from->lease_ms;
     if (copy_string(&to->host, from->host) < 0 || copy_string(&to->client_id, from->client_id) < 0 ||
         copy_string(&to->ca_file, from->ca_file) < 0 || copy_string(&to->cert_file, from->cert_file) < 0 ||
         copy_string(&to->key_file, from->key_file) < 0 || copy_string(&to->alpn, from->alpn) < 0)
@@ -129,14 +132,25 @@ bool bf_mqtt_connected(const struct bf_mqtt *m)
     return m->phase == UP;
 }
 
-int bf_mqtt_publish(struct bf_mqtt *m, const char *topic, const void *payload, size_t size, bool retain)
+static int check_limits(struct bf_mqtt *m, const char *topic, size_t size)
 {
     int r = bf_publication_check(topic, size);
 
+    if (r == 0 && m->unacknowledged >= BF_MQTT_UNACKNOWLEDGED_MAX)
+        r = -ENOBUFS;
+    if (r == 0 && m->options.limit_rate && !bf_mqtt_rate_take(&m->rate, strlen(topic) + size, bf_mono_us()))
+        r = -ENOBUFS;
+    if (r < 0)
+        m->counters.over_limit++;
+    return r;
+}
+
+int bf_mqtt_publish(struct bf_mqtt *m, const char *topic, const void *payload, size_t size, bool retain)
+{
+    int r = m->phase == UP ? check_limits(m, topic, size) : bf_publication_check(topic, size);
+
     if (r == 0 && m->phase != UP)
         r = -ENOTCONN;
-    if (r == 0 && m->unacknowledged >= BF_UNACKNOWLEDGED_MAX)
-        r = -ENOBUFS;
     if (r == 0)
         r = bf_link_publish(m->link, topic, payload, size, retain);
     if (r < 0) {
@@ -214,16 +228,24 @@ void bf_mqtt_close(struct bf_mqtt *m)
     uv_close((uv_handle_t *)&m->nudge, on_closed);
 }
 
+void bf_mqtt_left(struct bf_mqtt *m)
+{
+    if (m->renewing)
+        bf_mqtt_connect_again(m);
+    else
+        bf_mqtt_close(m);
+}
+
 static void on_left(uv_timer_t *timer)
 {
-    bf_mqtt_close(timer->data);
+    bf_mqtt_left(timer->data);
 }
 
 void bf_mqtt_leave(struct bf_mqtt *m)
 {
     m->phase = LEAVING;
     if (bf_link_disconnect(m->link) < 0)
-        bf_mqtt_close(m);
+        bf_mqtt_left(m);
     else
         uv_timer_start(&m->timer, on_left, LEAVE_PATIENCE_MS, 0);
 }
@@ -231,6 +253,45 @@ void bf_mqtt_leave(struct bf_mqtt *m)
 static void on_drained(uv_timer_t *timer)
 {
     bf_mqtt_leave(timer->data);
+}
+
+static void drain(struct bf_mqtt *m, unsigned timeout_ms)
+{
+    m->phase = DRAINING;
+    uv_timer_start(&m->timer, on_drained, m->unacknowledged > 0 ? timeout_ms : 0, 0);
+}
+
+static void leave_and_return(struct bf_mqtt *m)
+{
+    if (m->phase == CONNECTING || m->phase == SUBSCRIBING)
+        bf_mqtt_connect_again(m);
+    if (m->phase != UP)
+        return; /* the next attempt reads it all */
+    m->renewing = true;
+    drain(m, LEAVE_PATIENCE_MS);
+}
+
+void bf_mqtt_renew(struct bf_mqtt *m)
+{
+    bool waits = m->phase == WAITING && m->away_ms > 0 && !m->due;
+
+    m->away_ms = 0;
+    if (waits) {
+        uv_timer_stop(&m->timer);
+        bf_mqtt_attempt(m);
+    } else
+        leave_and_return(m);
+}
+
+void bf_mqtt_stay_away(struct bf_mqtt *m, uint64_t ms)
+{
+    m->away_ms = ms;
+    leave_and_return(m);
+}
+
+void bf_mqtt_set_lease(struct bf_mqtt *m, uint32_t lease_ms)
+{
+    m->options.lease_ms = lease_ms;
 }
 
 void bf_mqtt_stop(struct bf_mqtt *m, unsigned timeout_ms, void (*done)(void *user), void *user)
@@ -242,10 +303,10 @@ void bf_mqtt_stop(struct bf_mqtt *m, unsigned timeout_ms, void (*done)(void *use
     }
     m->stopped = done;
     m->stopped_user = user;
-    if (m->phase == UP) {
-        m->phase = DRAINING;
-        uv_timer_start(&m->timer, on_drained, m->unacknowledged > 0 ? timeout_ms : 0, 0);
-    } else if (m->phase < DRAINING)
+    m->renewing = false;
+    if (m->phase == UP)
+        drain(m, timeout_ms);
+    else if (m->phase < DRAINING)
         bf_mqtt_close(m);
 }
 

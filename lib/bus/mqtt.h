@@ -1,9 +1,10 @@
-/* One connection to the broker, over paho's MQTTAsync with MQTT 5: connect with back-off (2 s to 60 s, full jitter, own
+/* One connection to the broker, over paho's MQTTAsync with MQTT 5: connect with back-off (back_off.h, full jitter, own
  * loop: the last will is signed anew for each connection), re-subscription, a bounded inbound queue drained on the loop
  * thread, host name verification always on. The only module that names paho.
  *
  * The limits of AWS IoT Core hold here for every broker: QoS 1, payload at most 128 KiB, topic at most 256 bytes and 7
- * slashes, at most 8 filters per SUBSCRIBE and 50 in all, no wildcard. Breaking one is -EINVAL, locally.
+ * slashes, at most 8 filters per SUBSCRIBE and 50 in all, no wildcard, at most 64 publications unacknowledged (there:
+ * 100) and, where it is asked for, 100 and 512 kB a second. What would break one never leaves, and is counted (over_limit).
  *
  * Everything below is called on, and calls back on, the thread that runs the loop. */
 #ifndef BELFRY_BUS_MQTT_H
@@ -28,6 +29,8 @@ struct bf_mqtt_options {
     const char *key_file;  /* PEM, client key */
     const char *alpn;      /* NULL, or "x-amzn-mqtt-ca" for AWS IoT Core on 443 */
     unsigned keepalive_s;  /* 5..1200 */
+    bool limit_rate;       /* at most 100 publications and 512 kB within any second, as AWS IoT Core takes them */
+    uint32_t lease_ms;     /* that the connection has to keep alive; 0: none. See bf_mqtt_set_lease. */
 };
 
 struct bf_mqtt_events {
@@ -50,11 +53,26 @@ int bf_mqtt_start(struct bf_mqtt *m);
 bool bf_mqtt_connected(const struct bf_mqtt *m);
 
 /* QoS 1. -ENOTCONN while there is no connection (nothing is kept: a stale command is worse than none), -ENOBUFS when too
- * many are unacknowledged, -EINVAL beyond a limit. */
+ * many are unacknowledged or left within the last second, -EINVAL beyond another limit. */
 int bf_mqtt_publish(struct bf_mqtt *m, const char *topic, const void *payload, size_t size, bool retain);
 
 /* Replaces the filters: subscribes and unsubscribes at once where there is a connection. -EINVAL keeps the old ones. */
 int bf_mqtt_set_filters(struct bf_mqtt *m, const char *const *filters, size_t n_filters, struct bf_error *e);
+
+/* Disconnects in order (no last will) once nothing is unacknowledged, and connects again at once: with the TLS files as
+ * they are now, and a last will made anew. Where there is no connection, the next one does all of that by itself. */
+void bf_mqtt_renew(struct bf_mqtt *m);
+
+/* Disconnects in order (no last will) and does not connect again for `ms`; bf_mqtt_renew ends that at once. */
+void bf_mqtt_stay_away(struct bf_mqtt *m, uint64_t ms);
+
+/* From now on:
+ * - no pause between two attempts is longer than a sixth of the lease (without one: 60 s), but for connections that are
+ *   lost at once again and again: those wait up to 60 s all the same. The last renewal was up to a third of a lease ago
+ *   when the broker went away; after an outage of another third and the longest pause a sixth is left for connecting.
+ * - a connection on which something sent has not been acknowledged, and nothing was heard, for two leases (at least
+ *   20 s), or for three keep-alives where that is less, is dead and made anew. */
+void bf_mqtt_set_lease(struct bf_mqtt *m, uint32_t lease_ms);
 
 /* Waits up to `timeout_ms` for acknowledgements, disconnects in order (no last will), then calls done on the loop, when
  * nothing of it is left there. Never started: calls done before it returns. */
@@ -65,6 +83,8 @@ void bf_mqtt_free(struct bf_mqtt *m);
 
 struct bf_mqtt_counters {
     uint64_t connects, disconnects, received, dropped_inbound, published, publish_refused;
+    uint64_t over_limit; /* of publish_refused: beyond what AWS IoT Core allows */
+    uint64_t taken_over; /* of disconnects: the broker said that another connection took this one's place (0x8E) */
 };
 struct bf_mqtt_counters bf_mqtt_counters(const struct bf_mqtt *m);
 

@@ -2,6 +2,7 @@
 #ifndef BELFRY_BUS_MQTT_INTERNAL_H
 #define BELFRY_BUS_MQTT_INTERNAL_H
 
+#include "bus/back_off.h"
 #include "bus/mqtt.h"
 #include "bus/mqtt_link.h"
 
@@ -12,8 +13,8 @@ enum bf_mqtt_phase {
     CONNECTING,
     SUBSCRIBING,
     UP,
-    DRAINING, /* stopping: waits for acknowledgements */
-    LEAVING,  /* stopping: DISCONNECT is on its way */
+    DRAINING, /* stopping or renewing: waits for acknowledgements */
+    LEAVING,  /* stopping or renewing: DISCONNECT is on its way */
     CLOSING,  /* stopping: the client is being destroyed, then handles closed */
     CLOSED
 };
@@ -39,9 +40,11 @@ struct bf_mqtt {
     uint64_t link_number, live; /* live: number of the link whose notes count; 0 = none */
     unsigned retiring;          /* links being destroyed on worker threads */
     bool due;                   /* WAITING: only for that */
-    unsigned failures;          /* in a row */
-    unsigned unsubscribed;      /* batches without their SUBACK */
-    unsigned unacknowledged;    /* publications without their PUBACK */
+    bool renewing;              /* DRAINING, LEAVING: for a new connection */
+    uint64_t away_ms;           /* DRAINING, LEAVING, WAITING: keeps away for so long; 0: does not */
+    struct bf_back_off back_off;
+    unsigned unsubscribed;   /* batches without their SUBACK */
+    unsigned unacknowledged; /* publications without their PUBACK */
     uint64_t up_since_ms, heard_at_ms;
     uint64_t asked_at_us, round_trip_us; /* of the last command that was alone on its way */
     char tls_detail[160];
@@ -49,11 +52,13 @@ struct bf_mqtt {
     void (*stopped)(void *user);
     void *stopped_user;
     bool free_when_closed;
+    struct bf_mqtt_rate rate;
     struct bf_mqtt_counters counters;
 };
 
 /* mqtt_session.c */
 void bf_mqtt_attempt(struct bf_mqtt *m);
+void bf_mqtt_connect_again(struct bf_mqtt *m);
 void bf_mqtt_retire_link(struct bf_mqtt *m);
 void bf_mqtt_fail(struct bf_mqtt *m, const char *reason);
 int bf_mqtt_subscribe_all(struct bf_mqtt *m);
@@ -62,6 +67,7 @@ void bf_mqtt_watch_command(struct bf_mqtt *m); /* one was given to paho: see tha
 
 /* mqtt.c */
 void bf_mqtt_leave(struct bf_mqtt *m);
+void bf_mqtt_left(struct bf_mqtt *m); /* the connection has ended as it was asked to */
 void bf_mqtt_close(struct bf_mqtt *m);
 
 #endif

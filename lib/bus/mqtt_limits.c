@@ -38,6 +38,29 @@ int bf_publication_check(const char *topic, size_t size)
     return is_plain_topic(topic) && size <= BF_MQTT_PAYLOAD_MAX ? 0 : -EINVAL;
 }
 
+static void forget_before(struct bf_mqtt_rate *r, uint64_t now_us)
+{
+    while (r->n > 0 && now_us - r->left[r->first].at_us >= 1000000) {
+        r->bytes -= r->left[r->first].bytes;
+        r->first = (r->first + 1) % BF_MQTT_PUBLISHES_PER_S;
+        r->n--;
+    }
+}
+
+bool bf_mqtt_rate_take(struct bf_mqtt_rate *r, size_t bytes, uint64_t now_us)
+{
+    unsigned at;
+
+    forget_before(r, now_us);
+    if (r->n == BF_MQTT_PUBLISHES_PER_S || r->bytes + bytes > BF_MQTT_BYTES_PER_S)
+        return false;
+    at = (r->first + r->n++) % BF_MQTT_PUBLISHES_PER_S;
+    r->left[at].at_us = now_us;
+    r->left[at].bytes = bytes;
+    r->bytes += bytes;
+    return true;
+}
+
 int bf_filters_check(const char *const *filters, size_t n, struct bf_error *e)
 {
     if (n > BF_MQTT_FILTERS_MAX)

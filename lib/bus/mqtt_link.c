@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define CONNECT_TIMEOUT_S 10
 #define RECEIVE_MAXIMUM 64
-#define PACKET_MAX (128 * 1024 + 8 * 1024) /* payload, topic and properties */
-#define OTHER_NOTES 256                    /* more than the answers that can be outstanding */
-#define FILTERS_AT_ONCE 8
+#define PACKET_MAX (128 * 1024 + 8 * 1024)            /* payload, topic and properties */
+#define CERTIFICATES_BEGIN_MS UINT64_C(1577836800000) /* 2020: those of belfryctl are not valid before */
+#define OTHER_NOTES 256                               /* more than the answers that can be outstanding */
 
 /* ---- the inbox ---- */
 
@@ -22,6 +23,8 @@ int bf_inbox_init(struct bf_inbox *i, void (*wake)(void *user), void *user)
     atomic_init(&i->messages, 0);
     atomic_init(&i->bytes, 0);
     atomic_init(&i->dropped, 0);
+    for (unsigned n = 0; n < BF_INBOX_SHARES; n++)
+        atomic_init(&i->shares[n], 0);
     return bf_mailbox_new(&i->mailbox, sizeof(struct bf_note), BF_INBOX_MESSAGES + OTHER_NOTES, wake, user);
 }
 
@@ -32,6 +35,16 @@ void bf_note_done(struct bf_note *n)
     *n = (struct bf_note){ 0 };
 }
 
+/* FNV-1a: spreads; who may publish where is the broker's to say, so nobody gains by a collision. */
+static atomic_uint *share_of(struct bf_inbox *i, const char *topic)
+{
+    uint32_t hash = 2166136261u;
+
+    for (; *topic != '\0'; topic++)
+        hash = (hash ^ (unsigned char)*topic) * 16777619u;
+    return &i->shares[hash % BF_INBOX_SHARES];
+}
+
 int bf_inbox_take(struct bf_inbox *i, struct bf_note *ret)
 {
     int r = bf_mailbox_take(i->mailbox, ret);
@@ -39,6 +52,7 @@ int bf_inbox_take(struct bf_inbox *i, struct bf_note *ret)
     if (r == 0 && ret->kind == BF_NOTE_MESSAGE) {
         atomic_fetch_sub(&i->messages, 1);
         atomic_fetch_sub(&i->bytes, ret->size);
+        atomic_fetch_sub(share_of(i, ret->text), 1);
     }
     return r;
 }
@@ -73,21 +87,26 @@ static void note(const struct bf_link *l, enum bf_note_kind kind, const char *te
 }
 
 /* Takes room for one more message. Only paho's receive thread adds, so that looking first is safe. */
-static bool take_room(struct bf_inbox *i, size_t size)
+static bool take_room(struct bf_inbox *i, const char *topic, size_t size)
 {
-    if (atomic_load(&i->messages) >= BF_INBOX_MESSAGES || atomic_load(&i->bytes) + size > BF_INBOX_BYTES) {
+    atomic_uint *share = share_of(i, topic);
+
+    if (atomic_load(&i->messages) >= BF_INBOX_MESSAGES || atomic_load(&i->bytes) + size > BF_INBOX_BYTES ||
+        atomic_load(share) >= BF_INBOX_OF_A_TOPIC) {
         atomic_fetch_add(&i->dropped, 1);
         return false;
     }
     atomic_fetch_add(&i->messages, 1);
     atomic_fetch_add(&i->bytes, size);
+    atomic_fetch_add(share, 1);
     return true;
 }
 
-static void give_room_back(struct bf_inbox *i, size_t size)
+static void give_room_back(struct bf_inbox *i, const char *topic, size_t size)
 {
     atomic_fetch_sub(&i->messages, 1);
     atomic_fetch_sub(&i->bytes, size);
+    atomic_fetch_sub(share_of(i, topic), 1);
     atomic_fetch_add(&i->dropped, 1);
 }
 
@@ -95,14 +114,14 @@ static void copy_message(const struct bf_link *l, const char *topic, const MQTTA
 {
     struct bf_note n = { .kind = BF_NOTE_MESSAGE, .link = l->number, .retained = message->retained != 0, .size = size };
 
-    if (!take_room(l->inbox, size))
+    if (!take_room(l->inbox, topic, size))
         return;
     n.text = strdup(topic);
     n.payload = malloc(size + 1); /* never zero bytes */
     if (n.payload != NULL && size > 0)
         memcpy(n.payload, message->payload, size);
     if (n.text == NULL || n.payload == NULL || bf_mailbox_put(l->inbox->mailbox, &n) < 0) {
-        give_room_back(l->inbox, size);
+        give_room_back(l->inbox, topic, size);
         bf_note_done(&n);
     }
 }
@@ -127,6 +146,10 @@ static void on_broker_disconnect(void *context, MQTTProperties *properties, enum
     char text[96];
 
     (void)properties;
+    if (reason == MQTTREASONCODE_SESSION_TAKEN_OVER) {
+        note(context, BF_NOTE_TAKEN_OVER, "another connection with this node's id and certificate took its place");
+        return;
+    }
     snprintf(text, sizeof(text), "the broker ended it: %s", MQTTReasonCode_toString(reason));
     note(context, BF_NOTE_LOST, text);
 }
@@ -155,10 +178,17 @@ static void describe(char *text, size_t size, const MQTTAsync_failureData5 *resp
 static void on_not_connected(void *context, MQTTAsync_failureData5 *response)
 {
     const struct bf_link *l = context;
-    char text[128];
+    char text[192], now[25];
 
     describe(text, sizeof(text), response);
-    if (strncmp(text, "TCP", 3) == 0 && strstr(text, "timeout") == NULL)
+    if (l->tls && bf_unix_ms() < CERTIFICATES_BEGIN_MS) {
+        snprintf(
+            text, sizeof(text),
+            "no certificate can be checked: this machine's clock says %s; it goes on once that is set (timedatectl, a "
+            "time server)",
+            bf_rfc3339(now, bf_unix_ms()));
+        note(l, BF_NOTE_NOT_CONNECTED, text);
+    } else if (strncmp(text, "TCP", 3) == 0 && strstr(text, "timeout") == NULL)
         note(l, BF_NOTE_NOT_CONNECTED,
              l->tls ? "nothing answers there, or TLS failed (is the broker's certificate made for this host name, and "
                       "this node's by the broker's authority?)"
@@ -267,7 +297,7 @@ int bf_link_new(struct bf_link **ret, const struct bf_mqtt_options *o, uint64_t 
     l->inbox = inbox;
     l->tls = o->ca_file != NULL;
     create.sendWhileDisconnected = 0; /* a stale command is worse than none */
-    create.maxBufferedMessages = BF_UNACKNOWLEDGED_MAX;
+    create.maxBufferedMessages = BF_MQTT_UNACKNOWLEDGED_MAX;
     snprintf(uri, sizeof(uri), strchr(o->host, ':') != NULL ? "%s://[%s]:%u" : "%s://%s:%u",
              o->ca_file != NULL ? "ssl" : "tcp", o->host, o->port);
 
@@ -353,7 +383,7 @@ int bf_link_connect(struct bf_link *l, const struct bf_mqtt_options *o, const st
         connect.will = &last;
     }
     connect.keepAliveInterval = (int)o->keepalive_s;
-    connect.maxInflight = BF_UNACKNOWLEDGED_MAX;
+    connect.maxInflight = BF_MQTT_UNACKNOWLEDGED_MAX;
     connect.connectTimeout = CONNECT_TIMEOUT_S;
     connect.connectProperties = &properties;
     connect.ssl = o->ca_file != NULL ? &tls : NULL;
@@ -369,10 +399,10 @@ int bf_link_connect(struct bf_link *l, const struct bf_mqtt_options *o, const st
 int bf_link_subscribe(struct bf_link *l, char *const *filters, size_t n)
 {
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
-    MQTTSubscribe_options options[FILTERS_AT_ONCE];
-    int qos[FILTERS_AT_ONCE];
+    MQTTSubscribe_options options[BF_MQTT_FILTERS_AT_ONCE];
+    int qos[BF_MQTT_FILTERS_AT_ONCE];
 
-    if (n == 0 || n > FILTERS_AT_ONCE)
+    if (n == 0 || n > BF_MQTT_FILTERS_AT_ONCE)
         return -EINVAL;
     for (size_t i = 0; i < n; i++) {
         options[i] = (MQTTSubscribe_options)MQTTSubscribe_options_initializer;

@@ -13,6 +13,7 @@
 
 #include "base/mailbox.h"
 #include "bus/mqtt.h"
+#include "bus/mqtt_limits.h"
 
 enum bf_note_kind {
     BF_NOTE_CONNECTED,
@@ -24,6 +25,7 @@ enum bf_note_kind {
     BF_NOTE_ACKNOWLEDGED,
     BF_NOTE_NOT_ACCEPTED, /* a publication; text says why */
     BF_NOTE_LOST,
+    BF_NOTE_TAKEN_OVER, /* lost, because another connection has the same client id */
     BF_NOTE_DISCONNECTED
 };
 
@@ -40,10 +42,13 @@ struct bf_note {
  * other notes always find room, because what they answer is bounded. */
 #define BF_INBOX_MESSAGES 256
 #define BF_INBOX_BYTES (4 * 1024 * 1024)
+#define BF_INBOX_OF_A_TOPIC 64 /* messages: noise on one topic leaves room for the others */
+#define BF_INBOX_SHARES 128    /* topics that fall on the same one have it together */
 
 struct bf_inbox {
     struct bf_mailbox *mailbox;
     atomic_size_t messages, bytes;
+    atomic_uint shares[BF_INBOX_SHARES]; /* messages by topic */
     atomic_uint_fast64_t dropped;
 };
 
@@ -59,8 +64,6 @@ int bf_link_new(struct bf_link **ret, const struct bf_mqtt_options *o, uint64_t 
                 struct bf_error *e);
 void bf_link_free(struct bf_link *l); /* blocks; no callback after it */
 
-#define BF_UNACKNOWLEDGED_MAX 64
-
 struct bf_will {
     const char *topic; /* NULL: none */
     const uint8_t *payload;
@@ -69,7 +72,7 @@ struct bf_will {
 
 /* Each starts something that a note answers; 0 or negative errno. */
 int bf_link_connect(struct bf_link *l, const struct bf_mqtt_options *o, const struct bf_will *will);
-int bf_link_subscribe(struct bf_link *l, char *const *filters, size_t n); /* n <= 8 */
+int bf_link_subscribe(struct bf_link *l, char *const *filters, size_t n); /* n <= BF_MQTT_FILTERS_AT_ONCE */
 int bf_link_publish(struct bf_link *l, const char *topic, const void *payload, size_t size, bool retain);
 int bf_link_disconnect(struct bf_link *l);
 /* No note answers these. The second wakes paho's send thread by a request that changes nothing. */

@@ -10,15 +10,16 @@
 #include "base/id.h"
 #include "bus/nodelay.h"
 
-#define BACK_OFF_FIRST_MS 2000
-#define BACK_OFF_MAX_MS 60000
 #define BACK_OFF_FLOOR_MS 1000         /* AWS IoT Core takes one CONNECT a second from a client */
 #define BACK_OFF_FLOOR_LOOPBACK_MS 100 /* here nobody is hurt by haste */
-#define STEADY_MS 10000                /* a connection that lived so long counts as a success */
-#define CONNECT_PATIENCE_MS 20000      /* paho gives up after 10 s; this is for when it does not say so */
+#define BACK_OFFS_A_LEASE 6
+#define SILENCE_MIN_MS 20000
+#define WATCH_MS 5000
+#define STEADY_MS 10000           /* a connection that lived so long counts as a success */
+#define CONNECT_PATIENCE_MS 20000 /* paho gives up after 10 s; this is for when it does not say so */
 #define NUDGE_FLOOR_MS 20
 #define NUDGE_CEILING_MS 1000
-#define FILTERS_AT_ONCE 8
+#define MESSAGES_A_TURN 16 /* of the loop; each costs up to 0.2 ms before it is refused */
 
 /* ---- links ---- */
 
@@ -80,22 +81,49 @@ static bool is_loopback(const char *host)
     return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
 
-/* Full jitter: anywhere between the floor and a ceiling that doubles with every failure. */
+static uint64_t back_off_floor_ms(const struct bf_mqtt *m)
+{
+    return is_loopback(m->options.host) ? BACK_OFF_FLOOR_LOOPBACK_MS : BACK_OFF_FLOOR_MS;
+}
+
 static uint64_t back_off_ms(const struct bf_mqtt *m)
 {
-    uint64_t floor = is_loopback(m->options.host) ? BACK_OFF_FLOOR_LOOPBACK_MS : BACK_OFF_FLOOR_MS;
-    uint64_t ceiling = m->failures > 5 ? BACK_OFF_MAX_MS : (uint64_t)BACK_OFF_FIRST_MS << (m->failures - 1);
     uint32_t random = UINT32_MAX / 2;
 
-    if (ceiling > BACK_OFF_MAX_MS)
-        ceiling = BACK_OFF_MAX_MS;
     bf_random(&random, sizeof(random));
-    return floor + (ceiling - floor) * random / UINT32_MAX;
+    return bf_back_off_ms(&m->back_off, back_off_floor_ms(m), m->options.lease_ms / BACK_OFFS_A_LEASE, random);
 }
 
 static void on_retry(uv_timer_t *timer)
 {
     bf_mqtt_attempt(timer->data);
+}
+
+/* Nothing of the connection before is left for the next one. */
+static void wait_for(struct bf_mqtt *m, uint64_t retry_ms)
+{
+    bf_mqtt_retire_link(m);
+    m->live = 0;
+    m->unacknowledged = m->unsubscribed = 0;
+    m->phase = WAITING;
+    uv_timer_stop(&m->nudge);
+    uv_timer_start(&m->timer, on_retry, retry_ms, 0);
+}
+
+void bf_mqtt_connect_again(struct bf_mqtt *m)
+{
+    uint64_t floor = back_off_floor_ms(m), lived = uv_now(m->loop) - m->up_since_ms;
+    uint64_t retry_ms = lived < floor ? floor - lived : 0;
+
+    if (m->away_ms > 0)
+        retry_ms = m->away_ms;
+    m->renewing = false;
+    m->counters.disconnects += m->phase >= UP;
+    wait_for(m, retry_ms);
+    m->events.disconnected(m->user,
+                           m->away_ms > 0 ? "left, so as not to be in another's way"
+                                          : "renewed: keys and certificates as they are now",
+                           retry_ms);
 }
 
 void bf_mqtt_fail(struct bf_mqtt *m, const char *reason)
@@ -109,17 +137,12 @@ void bf_mqtt_fail(struct bf_mqtt *m, const char *reason)
     if (was_up)
         m->counters.disconnects++;
     if (m->phase == DRAINING || m->phase == LEAVING) {
-        bf_mqtt_close(m);
+        bf_mqtt_left(m);
         return;
     }
-    bf_mqtt_retire_link(m);
-    m->failures = was_up && uv_now(m->loop) - m->up_since_ms > STEADY_MS ? 1 : m->failures + 1;
-    m->live = 0;
-    m->unacknowledged = m->unsubscribed = 0;
-    m->phase = WAITING;
-    uv_timer_stop(&m->nudge);
+    bf_back_off_failed(&m->back_off, was_up, uv_now(m->loop) - m->up_since_ms > STEADY_MS);
     retry_ms = back_off_ms(m);
-    uv_timer_start(&m->timer, on_retry, retry_ms, 0);
+    wait_for(m, retry_ms);
 
     snprintf(text, sizeof(text), "%s%s%s", reason, m->tls_detail[0] != '\0' ? ": " : "", m->tls_detail);
     m->tls_detail[0] = '\0';
@@ -133,13 +156,32 @@ static void on_out_of_patience(uv_timer_t *timer)
     bf_mqtt_fail(m, m->phase == CONNECTING ? "no answer to CONNECT in time" : "no answer to SUBSCRIBE in time");
 }
 
-/* Something was sent, and nothing at all was heard for three keep-alives: paho has not noticed that the link is dead. */
+static uint64_t silence_max_ms(const struct bf_mqtt *m)
+{
+    uint64_t keep_alives_ms = UINT64_C(3000) * m->options.keepalive_s, leases_ms = UINT64_C(2) * m->options.lease_ms;
+
+    if (leases_ms == 0)
+        return keep_alives_ms;
+    if (leases_ms < SILENCE_MIN_MS)
+        leases_ms = SILENCE_MIN_MS;
+    return leases_ms < keep_alives_ms ? leases_ms : keep_alives_ms;
+}
+
+/* Since the broker was heard, or was first owed an acknowledgement where that is later: one that owes nothing is silent. */
+static uint64_t silence_ms(const struct bf_mqtt *m)
+{
+    uint64_t asked_at_ms = m->asked_at_us / 1000;
+
+    return uv_now(m->loop) - (asked_at_ms > m->heard_at_ms ? asked_at_ms : m->heard_at_ms);
+}
+
+/* Something was sent, and nothing at all was heard since: paho has not noticed that the link is dead. */
 static void on_watch(uv_timer_t *timer)
 {
     struct bf_mqtt *m = timer->data;
 
-    if (m->unacknowledged > 0 && uv_now(m->loop) - m->heard_at_ms > UINT64_C(3000) * m->options.keepalive_s)
-        bf_mqtt_fail(m, "nothing heard for three keep-alives");
+    if (m->unacknowledged > 0 && silence_ms(m) > silence_max_ms(m))
+        bf_mqtt_fail(m, "the broker acknowledges nothing, and nothing else is heard of it");
 }
 
 /* ---- commands that paho leaves lying ---- */
@@ -233,6 +275,7 @@ void bf_mqtt_attempt(struct bf_mqtt *m)
     m->due = m->retiring > 0;
     if (m->due)
         return; /* link_destroyed comes back */
+    m->away_ms = 0;
     m->phase = RESOLVING;
     r = uv_getaddrinfo(m->loop, &m->resolve, on_resolved, m->options.host, NULL, &hints);
     if (r < 0)
@@ -245,10 +288,10 @@ int bf_mqtt_subscribe_all(struct bf_mqtt *m)
 {
     int r = 0;
 
-    for (size_t i = 0; i < m->n_filters && r == 0; i += FILTERS_AT_ONCE) {
+    for (size_t i = 0; i < m->n_filters && r == 0; i += BF_MQTT_FILTERS_AT_ONCE) {
         size_t rest = m->n_filters - i;
 
-        r = bf_link_subscribe(m->link, m->filters + i, rest < FILTERS_AT_ONCE ? rest : FILTERS_AT_ONCE);
+        r = bf_link_subscribe(m->link, m->filters + i, rest < BF_MQTT_FILTERS_AT_ONCE ? rest : BF_MQTT_FILTERS_AT_ONCE);
         if (r == 0) {
             bf_mqtt_watch_command(m);
             m->unsubscribed++;
@@ -263,8 +306,7 @@ static void came_up(struct bf_mqtt *m)
     m->up_since_ms = m->heard_at_ms = uv_now(m->loop);
     m->counters.connects++;
     m->tls_detail[0] = '\0';
-    uv_timer_start(&m->timer, on_watch, UINT64_C(1000) * m->options.keepalive_s,
-                   UINT64_C(1000) * m->options.keepalive_s);
+    uv_timer_start(&m->timer, on_watch, WATCH_MS, WATCH_MS);
     m->events.connected(m->user);
 }
 
@@ -328,6 +370,10 @@ static void on_note(struct bf_mqtt *m, const struct bf_note *n)
     case BF_NOTE_NOT_ACCEPTED:
         on_settled(m, n);
         break;
+    case BF_NOTE_TAKEN_OVER:
+        m->counters.taken_over++;
+        bf_mqtt_fail(m, reason);
+        break;
     case BF_NOTE_NOT_CONNECTED:
     case BF_NOTE_NOT_SUBSCRIBED:
     case BF_NOTE_LOST:
@@ -337,13 +383,18 @@ static void on_note(struct bf_mqtt *m, const struct bf_note *n)
     }
 }
 
+/* Whoever sends without pause gets his turn, and so do timers and everything else that waits for the loop. */
 void bf_mqtt_drain_inbox(struct bf_mqtt *m)
 {
     struct bf_note n;
+    unsigned messages = 0;
 
-    while (m->phase < CLOSING && bf_inbox_take(&m->inbox, &n) == 0) {
+    while (m->phase < CLOSING && messages < MESSAGES_A_TURN && bf_inbox_take(&m->inbox, &n) == 0) {
+        messages += n.kind == BF_NOTE_MESSAGE;
         if (n.link == m->live)
             on_note(m, &n);
         bf_note_done(&n);
     }
+    if (m->phase < CLOSING && messages == MESSAGES_A_TURN)
+        uv_async_send(&m->wake);
 }

@@ -147,3 +147,10 @@ uint64_t bf_replay_epoch(const struct bf_replay *r, const char *sender)
 
     return s == NULL ? 0 : s->epoch;
 }
+
+uint64_t bf_replay_highest(const struct bf_replay *r, const char *sender, int channel)
+{
+    const struct sender *s = find(r, sender);
+
+    return s == NULL || !nameable(sender, channel) ? 0 : s->windows[channel].highest;
+}

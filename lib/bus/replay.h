@@ -26,5 +26,7 @@ enum bf_replay_verdict bf_replay_check(const struct bf_replay *r, const char *se
 enum bf_replay_verdict bf_replay_accept(struct bf_replay *r, const char *sender, int channel, uint64_t epoch,
                                         uint64_t sequence);
 uint64_t bf_replay_epoch(const struct bf_replay *r, const char *sender); /* highest accepted; 0 = none */
+/* Highest sequence accepted of that channel in the current epoch; 0 = none. */
+uint64_t bf_replay_highest(const struct bf_replay *r, const char *sender, int channel);
 
 #endif

@@ -1,6 +1,7 @@
 #include "bus/verify.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,6 +172,41 @@ static enum bf_refusal check_addresses(struct check *c)
     return BF_OK;
 }
 
+static bool is_for_this_start(const struct check *c)
+{
+    const ProtobufCBinaryData *id = &c->in.header->recipient_boot_id;
+    bool bound = c->in.topic.channel == BF_CHANNEL_DESIRED || c->in.topic.channel == BF_CHANNEL_CMD;
+
+    if (!bound || c->v->node == NULL)
+        return true;
+    return id->len == 16 && memcmp(id->data, c->v->boot_id, 16) == 0;
+}
+
+static bool is_news(const struct check *c)
+{
+    const Belfry__V1__Header *h = c->in.header;
+    const struct bf_replay *seen = c->v->replay;
+    uint64_t epoch = bf_replay_epoch(seen, h->sender);
+
+    if (c->in.will || !is_for_this_start(c))
+        return false;
+    return h->sender_epoch > epoch ||
+           (h->sender_epoch == epoch && h->sequence > bf_replay_highest(seen, h->sender, (int)h->channel));
+}
+
+/* An old message that comes again says nothing of clocks, also where it was never seen; one beyond all others does. */
+static void note_gap(const struct check *c)
+{
+    const Belfry__V1__Header *h = c->in.header;
+    struct bf_clock_gap *gap = c->v->gap;
+
+    if (gap == NULL || c->v->replay == NULL || !is_news(c))
+        return;
+    snprintf(gap->node, sizeof(gap->node), "%s", h->sender);
+    gap->role = c->in.row->own_topic ? c->in.topic.role : BF_ROLE_NONE;
+    gap->ahead_ms = (int64_t)(h->issued_at_ms - c->unix_ms);
+}
+
 static enum bf_refusal check_age(struct check *c)
 {
     const Belfry__V1__Header *h = c->in.header;
@@ -180,12 +216,14 @@ static enum bf_refusal check_age(struct check *c)
     if (h->issued_at_ms > c->unix_ms && h->issued_at_ms - c->unix_ms > BF_CLOCK_SKEW_MS) {
         bf_fail(c->e, 0, "from %s, issued %llu ms in the future", h->sender,
                 (unsigned long long)(h->issued_at_ms - c->unix_ms));
+        note_gap(c);
         return BF_REFUSED_AGE;
     }
     if (h->ttl_ms != 0 && c->unix_ms > h->issued_at_ms &&
         c->unix_ms - h->issued_at_ms > h->ttl_ms + (uint64_t)BF_CLOCK_SKEW_MS) {
         bf_fail(c->e, 0, "from %s, issued %llu ms ago; it counted for %u ms", h->sender,
                 (unsigned long long)(c->unix_ms - h->issued_at_ms), h->ttl_ms);
+        note_gap(c);
         return BF_REFUSED_AGE;
     }
     return BF_OK;
@@ -193,14 +231,9 @@ static enum bf_refusal check_age(struct check *c)
 
 static enum bf_refusal check_boot_id(struct check *c)
 {
-    const Belfry__V1__Header *h = c->in.header;
-    bool bound = c->in.topic.channel == BF_CHANNEL_DESIRED || c->in.topic.channel == BF_CHANNEL_CMD;
-
-    if (!bound || c->v->node == NULL)
+    if (is_for_this_start(c))
         return BF_OK;
-    if (h->recipient_boot_id.len == 16 && memcmp(h->recipient_boot_id.data, c->v->boot_id, 16) == 0)
-        return BF_OK;
-    bf_fail(c->e, 0, "from %s, meant for another start of this node", h->sender);
+    bf_fail(c->e, 0, "from %s, meant for another start of this node", c->in.header->sender);
     return BF_REFUSED_BOOT_ID;
 }
 

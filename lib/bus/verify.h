@@ -35,12 +35,21 @@ const char *bf_refusal_name(enum bf_refusal r); /* "refused_signature" …, "dup
 /* How far two synchronised clocks may be apart before a message counts as too old or as from the future. */
 #define BF_CLOCK_SKEW_MS 10000
 
+/* A message is refused for its age, and is news in every other respect: the sender's clock and this one's are too far
+ * apart, or the message was on its way for so long. */
+struct bf_clock_gap {
+    char node[BF_ID_SIZE]; /* who sent it; "": none */
+    enum bf_role role;     /* of its own topic; BF_ROLE_NONE where it wrote on another's */
+    int64_t ahead_ms;      /* the sender's clock of this one's; negative: behind */
+};
+
 struct bf_verifier {
     const char *site;
     const char *node;       /* who receives; NULL (belfryctl watch, decode): any recipient, any boot id */
     const uint8_t *boot_id; /* 16 bytes; NULL with node NULL */
     const struct bf_trust *trust;
     struct bf_replay *replay; /* NULL: no window (a message from a file) */
+    struct bf_clock_gap *gap; /* NULL: not asked for; filled by such a message, else left as it is */
 };
 
 /* A verified message. `message` is of the row's type, owned by this struct until bf_incoming_done. */

@@ -64,11 +64,33 @@ static void cleaning_makes_it_valid(void **state)
     }
 }
 
+static void how_far_clocks_are_apart(void **state)
+{
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } apart[] = {
+        { 0, "0 s ahead of" },
+        { 10499, "10 s ahead of" },
+        { -12600, "13 s behind" },
+        { 3600000, "60 min ahead of" },
+        { -3599600, "60 min behind" },
+        { 86400000, "24 h ahead of" },
+        { INT64_MIN, "106751991167 days behind" },
+    };
+    char buf[BF_TEXT_AHEAD_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(apart); i++)
+        assert_string_equal(bf_text_ahead(buf, apart[i].ms), apart[i].text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_text_is_valid),
         cmocka_unit_test(cleaning_makes_it_valid),
+        cmocka_unit_test(how_far_clocks_are_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,11 @@ struct node {
     uint64_t last_state_us, last_desired_us;
     enum bf_refusal last_refusal;
     uint8_t asked[16], answered[16];
-    bool slow; /* keeps the asker and does not answer */
+    bool slow;           /* keeps the asker and does not answer */
+    uint8_t boot_id[16]; /* zero: the fixture's */
+    uint64_t started_at_ms;
+    unsigned twins, yields;
+    uint64_t twin_epoch;
     struct bf_asker asker;
     bool stopped;
 };
@@ -48,7 +52,13 @@ static int with_state(void *user, bool offline, int (*pack)(void *pack_user, Pro
     ProtobufCMessage *m = fx_message(n->who == FX_GATEWAY ? BF_MSG_GATEWAY_STATE : BF_MSG_CAMERA_STATE);
     const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "node");
 
-    (*(Belfry__V1__NodeStatus **)((uint8_t *)m + f->offset))->online = !offline;
+    Belfry__V1__NodeStatus *status = *(Belfry__V1__NodeStatus **)((uint8_t *)m + f->offset);
+
+    status->online = !offline;
+    if (n->boot_id[0] != 0)
+        status->boot_id = (ProtobufCBinaryData){ sizeof(n->boot_id), (uint8_t *)n->boot_id };
+    if (n->started_at_ms != 0)
+        status->started_at_ms = n->started_at_ms;
     return pack(pack_user, m);
 }
 
@@ -112,6 +122,15 @@ static void on_disconnected(void *user)
     ((struct node *)user)->disconnects++;
 }
 
+static void on_twin(void *user, const struct bf_twin *twin)
+{
+    struct node *n = user;
+
+    n->twins++;
+    n->yields += twin->yields;
+    n->twin_epoch = twin->epoch;
+}
+
 static const struct bf_route camera_routes[] = {
     { BF_MSG_CAMERA_DESIRED, BF_ROLE_CAMERA, BF_FROM_OWN_TOPIC, on_desired },
 };
@@ -139,12 +158,15 @@ static void node_new(struct node *n, enum fx_node who, uint64_t epoch, const str
         .role = fx_roles[who],
         .trust = with,
         .epoch = epoch,
-        .boot_id = who == FX_GATEWAY ? gateway_boot_id : fx_boot_id,
+        .boot_id = n->boot_id[0] != 0  ? n->boot_id
+                   : who == FX_GATEWAY ? gateway_boot_id
+                                       : fx_boot_id,
         .mqtt = { .host = "127.0.0.1", .port = broker.port, .client_id = fx_names[who], .keepalive_s = 30 },
         .with_state = who == FX_OPERATOR ? NULL : with_state,
         .connected = on_connected,
         .disconnected = on_disconnected,
         .refused = on_refused,
+        .twin = on_twin,
         .user = n,
     };
     struct bf_error e = { 0 };
@@ -464,6 +486,40 @@ static void test_forgeries_change_nothing(void **state)
     node_done(&gateway);
 }
 
+static void publish_state(struct outsider *eve, uint64_t sequence)
+{
+    ProtobufCMessage *m = fx_message(BF_MSG_CAMERA_STATE);
+    uint8_t *envelope;
+    size_t size;
+
+    fx_header(m)->issued_at_ms = bf_unix_ms();
+    fx_header(m)->sequence = sequence;
+    envelope = fx_seal(BF_MSG_CAMERA_STATE, m, FX_CAMERA, &size);
+    assert_int_equal(bf_mqtt_publish(eve->mqtt, CAMERA_STATE_TOPIC, envelope, size, false), 0);
+    free(envelope);
+}
+
+/* Inside the window and never seen here, as after a restart of the receiver, but not what is so now. */
+static void test_a_state_does_not_go_back(void **state)
+{
+    struct node gateway = { 0 };
+    struct outsider eve = { 0 };
+
+    (void)state;
+    node_up(&gateway, FX_GATEWAY, 1);
+    outsider_up(&eve, CAMERA_STATE_TOPIC);
+    publish_state(&eve, 100);
+    WAIT_FOR(gateway.states, 1);
+    publish_state(&eve, 99);
+    WAIT_FOR(gateway.refused, 1);
+    assert_int_equal(gateway.last_refusal, BF_REFUSED_REPLAY);
+    publish_state(&eve, 101);
+    WAIT_FOR(gateway.states, 2);
+    assert_int_equal(gateway.refused, 1);
+    outsider_done(&eve);
+    node_done(&gateway);
+}
+
 /* What the broker says late about the previous connection must not stay. */
 static void test_late_will(void **state)
 {
@@ -618,6 +674,97 @@ static int end(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 
+/* ---- twins: two processes with one id and one key ---- */
+
+#define CALM_MS 1500 /* longer than any pause before an attempt here */
+
+static bool is_bothered(void *user)
+{
+    const struct wanted *w = user;
+
+    return *w->counter > w->least;
+}
+
+/* What was there first, and what comes later with the same id: of which one does the broker hear in the end? */
+static void twins(struct node *first, uint64_t first_epoch, struct node *second, uint64_t second_epoch,
+                  struct node *loser)
+{
+    struct node *winner = loser == first ? second : first;
+
+    memcpy(first->boot_id, "first-boot-id---", sizeof(first->boot_id));
+    memcpy(second->boot_id, "second-boot-id--", sizeof(second->boot_id));
+    node_up(first, FX_CAMERA, first_epoch);
+    node_new(second, FX_CAMERA, second_epoch, trust);
+    bf_bus_set_lease(first->bus, 6000); /* keeps their quarrel short */
+    bf_bus_set_lease(second->bus, 6000);
+    assert_int_equal(bf_bus_start(second->bus), 0);
+
+    WAIT_FOR(loser->yields, 1);
+    assert_true(run_until(&loop, is_up, winner, PATIENCE_MS));
+    assert_int_equal(loser->twin_epoch, winner == first ? first_epoch : second_epoch);
+    assert_int_equal(winner->yields, 0);
+
+    unsigned connects = winner->connects; /* and now it is quiet */
+    assert_false(run_until(&loop, is_bothered, &(struct wanted){ &winner->connects, connects }, CALM_MS));
+    assert_false(bf_bus_connected(loser->bus));
+    assert_true(bf_bus_connected(winner->bus));
+    assert_int_equal(bf_bus_twins(loser->bus), loser->yields);
+}
+
+static void test_of_twins_the_later_start_stays(void **state)
+{
+    struct node first = { 0 }, second = { 0 };
+
+    (void)state;
+    twins(&first, 5, &second, 6, &first);
+    bf_bus_renew(first.bus); /* looks again, sees it again, goes again */
+    WAIT_FOR(first.yields, 2);
+    assert_true(run_until(&loop, is_up, &second, PATIENCE_MS));
+    WAIT_FOR(second.twins, 1);
+    node_done(&first);
+    node_done(&second);
+}
+
+static void test_an_old_copy_that_wakes_up_does_not_stay(void **state)
+{
+    struct node first = { 0 }, second = { 0 };
+
+    (void)state;
+    twins(&first, 5, &second, 3, &second);
+    node_done(&second);
+    node_done(&first);
+}
+
+static void test_of_equal_twins_the_first_stays(void **state)
+{
+    struct node first = { .started_at_ms = FX_NOW }, second = { .started_at_ms = FX_NOW + 1 };
+
+    (void)state;
+    twins(&first, 1, &second, 1, &second);
+    node_done(&second);
+    node_done(&first);
+}
+
+/* A node that was killed, or lost its state directory, is no twin of itself. */
+static void test_ones_own_past_is_no_twin(void **state)
+{
+    static const uint64_t epochs[] = { 7, 8, 1 };
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(epochs); i++) {
+        struct node n = { .boot_id = "boot-id-of-one--" };
+
+        n.boot_id[15] = (uint8_t)i;
+        node_up(&n, FX_CAMERA, epochs[i]);
+        for (unsigned connects = 1; connects < 3; connects++) {
+            bf_bus_renew(n.bus);
+            WAIT_FOR(n.connects, connects + 1);
+        }
+        assert_int_equal(n.twins, 0);
+        node_done(&n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -628,10 +775,15 @@ int main(void)
         TEST(test_sending_what_all_would_refuse),
         TEST(test_command_and_its_duplicate),
         TEST(test_forgeries_change_nothing),
+        TEST(test_a_state_does_not_go_back),
         TEST(test_late_will),
         TEST(test_reconnect_gives_birth_again),
         TEST(test_new_bundle),
         TEST(test_never_connected),
+        TEST(test_of_twins_the_later_start_stays),
+        TEST(test_an_old_copy_that_wakes_up_does_not_stay),
+        TEST(test_of_equal_twins_the_first_stays),
+        TEST(test_ones_own_past_is_no_twin),
     };
 
     bf_log_init("test", "bus", BF_LOG_ERROR);

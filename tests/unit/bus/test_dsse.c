@@ -89,22 +89,31 @@ static void test_every_bit_counts(void **state)
     assert_int_equal(bf_dsse_seal("type", "payload", 7, fx_secret(FX_CAMERA), &envelope, &size), 0);
     for (size_t bit = 0; bit < size * 8; bit++) {
         struct bf_dsse *d = NULL;
-        uint8_t keyid[BF_KEYID_SIZE];
-        bool same_hint = false;
         int r;
 
         envelope[bit / 8] ^= (uint8_t)(1 << bit % 8);
         r = bf_dsse_open(&d, envelope, size);
-        if (r == 0) {
-            bf_keyid(keyid, fx_public(FX_CAMERA));
-            same_hint = bf_dsse_hints_at(d, keyid);
+        if (r == 0)
             r = bf_dsse_verify(d, fx_public(FX_CAMERA));
-        }
-        assert_false(r == 0 && same_hint);
+        assert_int_equal(r, -EBADMSG);
         bf_dsse_free(d);
         envelope[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     free(envelope);
+}
+
+/* The linker puts this in front of libsodium's: CMakeLists.txt. */
+int __real_crypto_sign_verify_detached(const unsigned char *sig, const unsigned char *m, unsigned long long size,
+                                       const unsigned char *pk);
+int __wrap_crypto_sign_verify_detached(const unsigned char *sig, const unsigned char *m, unsigned long long size,
+                                       const unsigned char *pk);
+static unsigned checks;
+
+int __wrap_crypto_sign_verify_detached(const unsigned char *sig, const unsigned char *m, unsigned long long size,
+                                       const unsigned char *pk)
+{
+    checks++;
+    return __real_crypto_sign_verify_detached(sig, m, size, pk);
 }
 
 static uint8_t *pack(const Belfry__V1__Envelope *e, size_t *ret_size)
@@ -197,6 +206,114 @@ static void test_second_signature_counts(void **state)
     free(packed);
 }
 
+/* An envelope whose signatures name these nodes; `right` says which of them have really signed. */
+static struct bf_dsse *open_signed(const enum fx_node names[4], const bool right[4])
+{
+    Belfry__V1__Signature signatures[4], *list[4];
+    Belfry__V1__Envelope e = BELFRY__V1__ENVELOPE__INIT;
+    uint8_t ids[4][BF_KEYID_SIZE], sigs[4][BF_SIGNATURE_SIZE], *packed;
+    struct bf_dsse *d = NULL;
+    size_t size;
+
+    for (unsigned i = 0; i < 4; i++) {
+        bf_keyid(ids[i], fx_public(names[i]));
+        assert_int_equal(bf_dsse_sign_detached(sigs[i], "t", right[i] ? "p" : "q", 1, fx_secret(names[i])), 0);
+        belfry__v1__signature__init(&signatures[i]);
+        signatures[i].keyid = (ProtobufCBinaryData){ sizeof(ids[i]), ids[i] };
+        signatures[i].sig = (ProtobufCBinaryData){ sizeof(sigs[i]), sigs[i] };
+        list[i] = &signatures[i];
+    }
+    e.payload_type = (char *)"t";
+    e.payload = (ProtobufCBinaryData){ 1, (uint8_t *)"p" };
+    e.n_signatures = 4;
+    e.signatures = list;
+    packed = pack(&e, &size);
+    assert_int_equal(bf_dsse_open(&d, packed, size), 0);
+    free(packed);
+    return d;
+}
+
+/* A receiver who tries every key that he knows makes one check for each key that is named, whatever was signed. */
+static void test_a_signature_is_checked_with_the_key_it_names(void **state)
+{
+    static const struct {
+        enum fx_node names[4];
+        bool right[4];
+        unsigned signers, checks;
+    } rows[] = {
+        { { FX_CAMERA, FX_CAMERA_2, FX_INGEST, FX_GATEWAY }, { 0, 0, 0, 0 }, 0, 4 },
+        { { FX_CAMERA, FX_CAMERA_2, FX_INGEST, FX_GATEWAY }, { 1, 1, 1, 1 }, 4, 4 },
+        { { FX_CAMERA, FX_CAMERA_2, FX_INGEST, FX_GATEWAY }, { 0, 0, 0, 1 }, 1, 4 },
+        { { FX_CAMERA, FX_CAMERA, FX_CAMERA, FX_CAMERA }, { 0, 0, 0, 0 }, 0, 1 },
+        { { FX_CAMERA, FX_CAMERA, FX_CAMERA, FX_CAMERA }, { 1, 0, 0, 0 }, 1, 1 },
+        { { FX_CAMERA, FX_CAMERA, FX_CAMERA, FX_CAMERA }, { 0, 1, 1, 1 }, 0, 1 },
+        { { FX_CAMERA, FX_INGEST, FX_CAMERA, FX_INGEST }, { 1, 0, 0, 1 }, 1, 2 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
+        struct bf_dsse *d = open_signed(rows[i].names, rows[i].right);
+        unsigned signers = 0;
+
+        checks = 0;
+        for (enum fx_node node = 0; node < FX_NODES; node++)
+            signers += bf_dsse_verify(d, fx_public(node)) == 0;
+        assert_int_equal(signers, rows[i].signers);
+        assert_int_equal(checks, rows[i].checks);
+        bf_dsse_free(d);
+    }
+}
+
+static void test_another_key_is_not_tried_on_what_it_has_signed(void **state)
+{
+    uint8_t keyid[BF_KEYID_SIZE], other[BF_KEYID_SIZE], *envelope, *at;
+    struct bf_dsse *d = NULL;
+    size_t size;
+
+    (void)state;
+    bf_keyid(keyid, fx_public(FX_CAMERA));
+    bf_keyid(other, fx_public(FX_CAMERA_2));
+    assert_int_equal(bf_dsse_seal("t", "p", 1, fx_secret(FX_CAMERA), &envelope, &size), 0);
+    at = memmem(envelope, size, keyid, sizeof(keyid));
+    assert_non_null(at);
+    memcpy(at, other, sizeof(other));
+    assert_int_equal(bf_dsse_open(&d, envelope, size), 0);
+    checks = 0;
+    assert_int_equal(bf_dsse_verify(d, fx_public(FX_CAMERA)), -EBADMSG);
+    assert_int_equal(checks, 0);
+    assert_int_equal(bf_dsse_verify(d, fx_public(FX_CAMERA_2)), -EBADMSG);
+    assert_int_equal(checks, 1);
+    bf_dsse_free(d);
+    free(envelope);
+}
+
+static void test_sealed_with_several_keys(void **state)
+{
+    const uint8_t *keys[] = { fx_secret(FX_CAMERA_2), fx_secret(FX_CAMERA), fx_secret(FX_INGEST), fx_secret(FX_GATEWAY),
+                              fx_secret(FX_JANITOR) };
+    uint8_t keyid[BF_KEYID_SIZE], *envelope;
+    struct bf_dsse *d = NULL;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(bf_dsse_seal_with("t", "p", 1, keys, 2, &envelope, &size), 0);
+    assert_int_equal(bf_dsse_open(&d, envelope, size), 0);
+    assert_int_equal(bf_dsse_verify(d, fx_public(FX_CAMERA)), 0);
+    assert_int_equal(bf_dsse_verify(d, fx_public(FX_CAMERA_2)), 0);
+    assert_int_equal(bf_dsse_verify(d, fx_public(FX_INGEST)), -EBADMSG);
+    bf_keyid(keyid, fx_public(FX_CAMERA));
+    assert_true(bf_dsse_hints_at(d, keyid));
+    bf_keyid(keyid, fx_public(FX_INGEST));
+    assert_false(bf_dsse_hints_at(d, keyid));
+    bf_dsse_free(d);
+    free(envelope);
+
+    assert_int_equal(bf_dsse_seal_with("t", "p", 1, keys, 4, &envelope, &size), 0);
+    free(envelope);
+    assert_int_equal(bf_dsse_seal_with("t", "p", 1, keys, 5, &envelope, &size), -EINVAL);
+    assert_int_equal(bf_dsse_seal_with("t", "p", 1, keys, 0, &envelope, &size), -EINVAL);
+}
+
 /* L, the order of the group, little-endian (RFC 8032): S + L is the same point, and must not be the same signature. */
 static void test_malleated_signature_is_refused(void **state)
 {
@@ -238,6 +355,9 @@ int main(void)
         cmocka_unit_test(test_ill_formed),
         cmocka_unit_test(test_garbage_and_truncation),
         cmocka_unit_test(test_second_signature_counts),
+        cmocka_unit_test(test_a_signature_is_checked_with_the_key_it_names),
+        cmocka_unit_test(test_another_key_is_not_tried_on_what_it_has_signed),
+        cmocka_unit_test(test_sealed_with_several_keys),
         cmocka_unit_test(test_malleated_signature_is_refused),
         cmocka_unit_test(test_largest),
     };

@@ -5,6 +5,10 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +176,131 @@ static void test_sealing_to_no_key(void **state)
     assert_null(sealed);
 }
 
+static void test_rotation(void **state)
+{
+    struct bf_key *key, *second, *third;
+    uint8_t secrets[3][BF_SECRET_KEY_SIZE], *sealed[3];
+    size_t sizes[3];
+    const uint8_t *first_secret;
+    char opened[6];
+
+    (void)state;
+    assert_int_equal(bf_key_generate(&key), 0);
+    assert_int_equal(bf_key_generate(&second), 0);
+    assert_int_equal(bf_key_generate(&third), 0);
+    first_secret = bf_key_secret(key);
+    memcpy(secrets[0], first_secret, BF_SECRET_KEY_SIZE);
+    memcpy(secrets[1], bf_key_secret(second), BF_SECRET_KEY_SIZE);
+    memcpy(secrets[2], bf_key_secret(third), BF_SECRET_KEY_SIZE);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(bf_seal_to(BF_PUBLIC_OF(secrets[i]), "secret", 6, &sealed[i], &sizes[i]), 0);
+
+    assert_null(bf_key_previous(key));
+    assert_int_equal(bf_seal_open(key, sealed[1], sizes[1], opened, 6), -EBADMSG);
+    bf_key_rotate(key, second);
+    assert_memory_equal(bf_key_secret(key), secrets[1], BF_SECRET_KEY_SIZE);
+    assert_memory_equal(bf_key_public(key), BF_PUBLIC_OF(secrets[1]), BF_PUBLIC_KEY_SIZE);
+    assert_memory_equal(bf_key_previous(key), secrets[0], BF_SECRET_KEY_SIZE);
+    assert_memory_equal(first_secret, secrets[0], BF_SECRET_KEY_SIZE); /* somebody may still be signing with it */
+
+    /* What was sealed to any of its keys can be opened. */
+    bf_key_rotate(key, third);
+    assert_memory_equal(bf_key_previous(key), secrets[1], BF_SECRET_KEY_SIZE);
+    for (unsigned i = 0; i < 3; i++) {
+        memset(opened, 0, sizeof(opened));
+        assert_int_equal(bf_seal_open(key, sealed[i], sizes[i], opened, 6), 0);
+        assert_memory_equal(opened, "secret", 6);
+        free(sealed[i]);
+    }
+    bf_key_free(key);
+}
+
+/* Threads that sign, check and open with one key while another one rotates it; the thread sanitiser looks on in the tsan
+ * preset. What one of them has in its hands is whole: signed and checked by one key, whichever that was. */
+#define SIGNERS 3
+#define ROTATIONS 200
+#define ROUNDS_A_ROTATION 2 /* of every signer, at least */
+
+struct flow {
+    struct bf_key *key;
+    const uint8_t *sealed; /* to its first key */
+    size_t sealed_size;
+    atomic_uint rounds[SIGNERS], failures;
+    atomic_bool over;
+};
+
+struct signer {
+    struct flow *flow;
+    unsigned number;
+};
+
+static bool one_round(const struct flow *f)
+{
+    uint8_t sig[BF_SIGNATURE_SIZE];
+    const uint8_t *secret = bf_key_secret(f->key), *previous = bf_key_previous(f->key);
+    char opened[6];
+
+    if (bf_dsse_sign_detached(sig, "t", "payload", 7, secret) < 0 ||
+        bf_dsse_verify_detached(sig, "t", "payload", 7, BF_PUBLIC_OF(secret)) < 0)
+        return false;
+    if (previous != NULL && (bf_dsse_sign_detached(sig, "t", "payload", 7, previous) < 0 ||
+                             bf_dsse_verify_detached(sig, "t", "payload", 7, BF_PUBLIC_OF(previous)) < 0))
+        return false;
+    return bf_seal_open(f->key, f->sealed, f->sealed_size, opened, 6) == 0 && memcmp(opened, "secret", 6) == 0;
+}
+
+static void *sign_on(void *user)
+{
+    const struct signer *s = user;
+
+    while (!atomic_load(&s->flow->over)) {
+        if (!one_round(s->flow))
+            atomic_fetch_add(&s->flow->failures, 1);
+        atomic_fetch_add(&s->flow->rounds[s->number], 1);
+    }
+    return NULL;
+}
+
+static void wait_for_rounds(struct flow *f, unsigned least)
+{
+    for (unsigned i = 0; i < SIGNERS; i++)
+        while (atomic_load(&f->rounds[i]) < least)
+            sched_yield();
+}
+
+static void test_rotation_while_others_sign(void **state)
+{
+    struct flow f = { 0 };
+    struct signer signers[SIGNERS];
+    pthread_t threads[SIGNERS];
+    uint8_t *sealed;
+
+    (void)state;
+    assert_int_equal(bf_key_generate(&f.key), 0);
+    assert_int_equal(bf_seal_to(bf_key_public(f.key), "secret", 6, &sealed, &f.sealed_size), 0);
+    f.sealed = sealed;
+    for (unsigned i = 0; i < SIGNERS; i++) {
+        signers[i] = (struct signer){ &f, i };
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_on, &signers[i]), 0);
+    }
+    for (unsigned n = 1; n <= ROTATIONS; n++) {
+        uint8_t fresh_public[BF_PUBLIC_KEY_SIZE];
+        struct bf_key *fresh;
+
+        assert_int_equal(bf_key_generate(&fresh), 0);
+        memcpy(fresh_public, bf_key_public(fresh), sizeof(fresh_public));
+        bf_key_rotate(f.key, fresh);
+        assert_memory_equal(bf_key_public(f.key), fresh_public, sizeof(fresh_public));
+        wait_for_rounds(&f, n * ROUNDS_A_ROTATION);
+    }
+    atomic_store(&f.over, true);
+    for (unsigned i = 0; i < SIGNERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&f.failures), 0);
+    free(sealed);
+    bf_key_free(f.key);
+}
+
 static int make_dir(void **state)
 {
     (void)state;
@@ -190,8 +319,10 @@ static int remove_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_load),  cmocka_unit_test(test_load_refuses),  cmocka_unit_test(test_not_a_file),
-        cmocka_unit_test(test_store), cmocka_unit_test(test_sealed_secret), cmocka_unit_test(test_sealing_to_no_key),
+        cmocka_unit_test(test_load),          cmocka_unit_test(test_load_refuses),
+        cmocka_unit_test(test_not_a_file),    cmocka_unit_test(test_store),
+        cmocka_unit_test(test_sealed_secret), cmocka_unit_test(test_sealing_to_no_key),
+        cmocka_unit_test(test_rotation),      cmocka_unit_test(test_rotation_while_others_sign),
     };
 
     return cmocka_run_group_tests_name("keys", tests, make_dir, remove_dir);

@@ -111,6 +111,14 @@ static void test_epoch_of(void **state)
     assert_int_equal(bf_replay_epoch(r, "a"), 7);
     bf_replay_accept(r, "a", STATE, 6, 1);
     assert_int_equal(bf_replay_epoch(r, "a"), 7);
+
+    bf_replay_accept(r, "a", STATE, 7, 40);
+    bf_replay_accept(r, "a", STATE, 7, 30);
+    assert_int_equal(bf_replay_highest(r, "a", STATE), 40);
+    assert_int_equal(bf_replay_highest(r, "a", STATE + 1), 0);
+    assert_int_equal(bf_replay_highest(r, "b", STATE), 0);
+    bf_replay_accept(r, "a", STATE, 8, 2);
+    assert_int_equal(bf_replay_highest(r, "a", STATE), 2);
     bf_replay_free(r);
 }
 

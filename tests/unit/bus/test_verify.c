@@ -61,11 +61,13 @@ static void apply(const struct delivery *d, ProtobufCMessage *m)
         ((Belfry__V1__CameraState *)m)->video->fps = 121;
 }
 
+static struct bf_clock_gap gap; /* as the last delivery left it */
+
 static enum bf_refusal deliver(const struct delivery *d, struct bf_incoming *ret, struct bf_error *e)
 {
     const struct bf_message_row *row = bf_message_row(d->type);
     const char *topic = d->topic != NULL ? d->topic : fx_topic(d->type);
-    struct bf_verifier v = { .site = FX_SITE, .boot_id = fx_boot_id, .trust = trust, .replay = replay };
+    struct bf_verifier v = { .site = FX_SITE, .boot_id = fx_boot_id, .trust = trust, .replay = replay, .gap = &gap };
     ProtobufCMessage *m = fx_message(d->type);
     struct bf_topic own = { 0 };
     enum bf_refusal r;
@@ -319,6 +321,36 @@ static void test_edges_of_age(void **state)
         assert_int_equal(deliver_once(&rows[i].d), rows[i].expected);
 }
 
+/* Only what was never seen, and is meant for this start, says something of the clocks. */
+static void test_clocks_apart(void **state)
+{
+    static const struct {
+        struct delivery d;
+        int64_t ahead_ms; /* 0: nothing is said */
+    } rows[] = {
+        { { .sequence = 400 }, 0 },
+        { { .sequence = 401, .now = FX_NOW - 3600000 }, 3600000 },
+        { { .sequence = 402, .now = FX_NOW + 3600000 }, -3600000 },
+        { { .sequence = 400, .now = FX_NOW + 3600000 }, 0 }, /* comes again */
+        { { .sequence = 300, .now = FX_NOW + 3600000 }, 0 }, /* left of the window */
+        { { .sequence = 399, .now = FX_NOW + 3600000 }, 0 }, /* never seen, and overtaken */
+        { { .sequence = 403, .now = FX_NOW - 3600000, .clock_unsynced = true }, 0 },
+        { { .type = BF_MSG_CAMERA_DESIRED, .sequence = 404, .now = FX_NOW - 3600000, .wrong_boot_id = true }, 0 },
+        { { .type = BF_MSG_CAMERA_DESIRED, .sequence = 405, .now = FX_NOW - 3600000 }, 3600000 },
+        { { .sequence = 406, .now = FX_NOW - 3600000, .flip_signature = true }, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(rows); i++) {
+        gap = (struct bf_clock_gap){ .node = "" };
+        deliver_once(&rows[i].d);
+        assert_int_equal(gap.ahead_ms, rows[i].ahead_ms);
+        assert_int_equal(gap.node[0] != '\0', rows[i].ahead_ms != 0);
+        if (rows[i].ahead_ms != 0)
+            assert_int_equal(gap.role, rows[i].d.type == BF_MSG_CAMERA_STATE ? BF_ROLE_CAMERA : BF_ROLE_NONE);
+    }
+}
+
 static void test_will(void **state)
 {
     struct delivery will = { .will = true, .sequence = 1, .now = FX_NOW + 3600000 };
@@ -455,6 +487,7 @@ int main(void)
         TEST(test_size_and_envelope),
         TEST(test_type_confusion),
         TEST(test_edges_of_age),
+        TEST(test_clocks_apart),
         TEST(test_will),
         TEST(test_will_of_an_unknown_epoch),
         TEST(test_refusal_marks_nothing),
