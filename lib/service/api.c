@@ -42,6 +42,11 @@ uint64_t bf_service_epoch(const struct bf_service *s)
     return s->identity.epoch;
 }
 
+const uint8_t *bf_service_boot_id(const struct bf_service *s)
+{
+    return s->identity.boot_id;
+}
+
 void bf_service_failed(struct bf_service *s, const char *code, const struct bf_error *e)
 {
     char quoted[sizeof e->text + 32];

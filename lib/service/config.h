@@ -33,6 +33,9 @@ struct bf_camera_config {
     char *input_source;  /* with input, and then needed: the address it is sent from */
     char *profile;       /* "realtime", "balanced" (default), "economy": stream/profile.h */
     bool record;         /* default of a start that does not say */
+
+    bool on_demand;           /* the first viewer's request starts it; never together with record; default false */
+    uint32_t idle_timeout_ms; /* and it stops so long after the last one; default 30000 */
 };
 
 struct bf_config {

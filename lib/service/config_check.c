@@ -93,6 +93,18 @@ static int check_timing(struct check *c, size_t i)
     return 0;
 }
 
+/* What nobody watches any more ends; what records must not. */
+static int check_demand(struct check *c, size_t i)
+{
+    const struct bf_camera_config *cam = &c->config->cameras[i];
+
+    if (cam->on_demand && cam->record)
+        return REFUSE(c, camera_path(c, i, "record"),
+                      "expected false with on_demand, which ends a session when nobody watches it; a start by hand may "
+                      "still ask for a recording");
+    return 0;
+}
+
 static int check_cameras(struct check *c)
 {
     if (c->config->n_cameras > BF_CONFIG_MAX_CAMERAS)
@@ -105,6 +117,8 @@ static int check_cameras(struct check *c)
             r = check_source(c, i);
         if (r == 0)
             r = check_timing(c, i);
+        if (r == 0)
+            r = check_demand(c, i);
         if (r < 0)
             return r;
     }

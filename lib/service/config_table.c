@@ -68,6 +68,9 @@ static const struct bf_field one_camera[] = {
     { "input_source", TEXT, OF_CAMERA(input_source), AN_ADDRESS },
     { "profile", TEXT, OF_CAMERA(profile), .initial = "balanced", .words = BF_PROFILE_NAMES },
     { "record", SWITCH, OF_CAMERA(record), .initial = "false" },
+    { "on_demand", SWITCH, OF_CAMERA(on_demand), .initial = "false" },
+    /* At least three target durations of two seconds, for which a request may be held, and a little more. */
+    { "idle_timeout_ms", NUMBER, OF_CAMERA(idle_timeout_ms), .initial = "30000", FROM_TO(7000, 86400000) },
 };
 
 static const struct bf_field camera[] = {

@@ -12,12 +12,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "service/exit_code.h"
+#include "service/tls_pair.h"
 
 #define MAX_BUNDLE_BYTES (1024U * 1024U)
+#define MAX_PEM_BYTES (256U * 1024U)
 #define BUNDLE "trust.bundle"
 #define HOW_TO_MAKE "belfryctl init makes a site, belfryctl node add a node"
 
 BF_DEFINE_CLEANUP(struct bf_trust, bf_trust_free)
+BF_DEFINE_CLEANUP(struct bf_key, bf_key_free)
 
 static const char *configured_node(const struct bf_config *c, enum bf_role role)
 {
@@ -64,7 +67,10 @@ static int lock_node(struct bf_identity *id, struct bf_error *e)
         return bf_fail(e, -errno, "%s/%s: cannot be opened: %s", id->config->storage.state, name, strerror(errno));
     if (flock(id->lock, LOCK_EX | LOCK_NB) < 0)
         return bf_fail(e, -errno, "%s/%s: cannot be locked: %s", id->config->storage.state, name,
-                       errno == EWOULDBLOCK ? "another process of this node is running" : strerror(errno));
+                       errno == EWOULDBLOCK
+                           ? "another process of this node is running; stop it first, or give this one a "
+                             "node id and keys of its own"
+                           : strerror(errno));
     return 0;
 }
 
@@ -157,18 +163,15 @@ int bf_identity_read_trust(const struct bf_identity *id, struct bf_trust **ret, 
     return 0;
 }
 
-static int is_own_key(void *user, const struct bf_trusted_key *k)
+static int is_key(void *user, const struct bf_trusted_key *k)
 {
-    const struct bf_identity *id = user;
-    return sodium_memcmp(k->public_key, bf_key_public(id->key), sizeof k->public_key) == 0;
+    return sodium_memcmp(k->public_key, bf_key_public(user), sizeof k->public_key) == 0;
 }
 
-/* Said here in one sentence, rather than by every other node's refusals. Without a clock nobody can tell whether a key
- * is valid yet; then the others decide. */
-static int check_own_key(struct bf_identity *id, struct bf_error *e)
+/* Said here in one sentence, rather than by every other node's refusals. */
+static int check_key(const struct bf_identity *id, const struct bf_key *key, struct bf_error *e)
 {
-    uint64_t now = bf_unix_ms();
-    if (!bf_clock_synced() || bf_trust_each(id->trust, id->node, id->role, now, is_own_key, id) != 0)
+    if (bf_trust_each(id->trust, id->node, id->role, bf_unix_ms(), is_key, (void *)key) != 0)
         return 0;
 
     return bf_fail(e, -EKEYREJECTED,
@@ -177,12 +180,55 @@ static int check_own_key(struct bf_identity *id, struct bf_error *e)
                    id->config->keys.dir, id->node, BUNDLE, id->node, bf_role_name(id->role));
 }
 
-static int load_key(struct bf_identity *id, struct bf_error *e)
+/* Without a clock nobody can tell at a start whether a key is valid yet; then the others decide. */
+static int check_own_key(const struct bf_identity *id, struct bf_error *e)
+{
+    return bf_clock_synced() ? check_key(id, id->key, e) : 0;
+}
+
+static int load_key_file(const struct bf_identity *id, const char *suffix, struct bf_key **ret, struct bf_error *e)
 {
     _cleanup_(bf_freep) char *path = NULL;
-    if (asprintf(&path, "%s/%s.key", id->config->keys.dir, id->node) < 0)
+    if (asprintf(&path, "%s/%s.%s", id->config->keys.dir, id->node, suffix) < 0)
         return -ENOMEM;
-    return bf_key_load(&id->key, path, e);
+    return bf_key_load(ret, path, e);
+}
+
+/* What was rotated before this start signs along for as long as the bundle lists it. */
+static int load_key(struct bf_identity *id, struct bf_error *e)
+{
+    _cleanup_(bf_key_freep) struct bf_key *key = NULL, *previous = NULL;
+    struct bf_error ignored;
+    int r = load_key_file(id, "key", &key, e);
+    if (r < 0)
+        return r;
+
+    r = load_key_file(id, "previous.key", &previous, &ignored);
+    if (r < 0 && r != -ENOENT)
+        return bf_fail(e, r, "%s", ignored.text);
+    if (r == 0) {
+        bf_key_rotate(previous, BF_TAKE(key));
+        key = BF_TAKE(previous);
+    }
+    id->key = BF_TAKE(key);
+    return 0;
+}
+
+int bf_identity_reload_key(struct bf_identity *id, bool *ret_changed, struct bf_error *e)
+{
+    _cleanup_(bf_key_freep) struct bf_key *fresh = NULL;
+    int r = load_key_file(id, "key", &fresh, e);
+    if (r < 0)
+        return r;
+    bool changed = sodium_memcmp(bf_key_public(fresh), bf_key_public(id->key), BF_PUBLIC_KEY_SIZE) != 0;
+    r = changed ? check_key(id, fresh, e) : 0;
+    if (r < 0)
+        return r;
+
+    if (changed)
+        bf_key_rotate(id->key, BF_TAKE(fresh));
+    *ret_changed = changed;
+    return 0;
 }
 
 static int find_tls_file(char **ret, const char *dir, const char *name, struct bf_error *e)
@@ -210,6 +256,56 @@ static int find_tls_files(struct bf_identity *id, struct bf_error *e)
     return r;
 }
 
+static int digest_file(crypto_generichash_state *hash, const char *path, struct bf_error *e)
+{
+    _cleanup_(bf_freep) uint8_t *data = NULL;
+    size_t size;
+    int r = bf_read_file(AT_FDCWD, path, MAX_PEM_BYTES, &data, &size);
+    if (r < 0)
+        return bf_fail(e, r, "%s: cannot be read: %s", path, strerror(-r));
+
+    crypto_generichash_update(hash, (const uint8_t *)&size, sizeof size);
+    crypto_generichash_update(hash, data, size);
+    sodium_memzero(data, size);
+    return 0;
+}
+
+static int digest_tls_files(const struct bf_identity *id, uint8_t ret[static BF_TLS_DIGEST_SIZE], struct bf_error *e)
+{
+    const char *const paths[] = { id->ca_file, id->cert_file, id->tls_key_file };
+    crypto_generichash_state hash;
+    crypto_generichash_init(&hash, NULL, 0, BF_TLS_DIGEST_SIZE);
+
+    for (size_t i = 0; i < BF_COUNT_OF(paths); i++) {
+        int r = digest_file(&hash, paths[i], e);
+        if (r < 0)
+            return r;
+    }
+    crypto_generichash_final(&hash, ret, BF_TLS_DIGEST_SIZE);
+    return 0;
+}
+
+int bf_identity_check_tls(const struct bf_identity *id, struct bf_error *e)
+{
+    return id->config->broker.tls ? bf_tls_pair_check(id->cert_file, id->tls_key_file, e) : 0;
+}
+
+int bf_identity_reload_tls(struct bf_identity *id, bool *ret_changed, struct bf_error *e)
+{
+    uint8_t digest[BF_TLS_DIGEST_SIZE];
+    if (!id->config->broker.tls) {
+        *ret_changed = false;
+        return 0;
+    }
+    int r = digest_tls_files(id, digest, e);
+    if (r < 0)
+        return r;
+
+    *ret_changed = sodium_memcmp(digest, id->tls_digest, sizeof digest) != 0;
+    memcpy(id->tls_digest, digest, sizeof digest);
+    return 0;
+}
+
 static int open_keys(struct bf_identity *id, struct bf_error *e)
 {
     int r = load_key(id, e);
@@ -219,6 +315,10 @@ static int open_keys(struct bf_identity *id, struct bf_error *e)
         r = check_own_key(id, e);
     if (r == 0 && id->config->broker.tls)
         r = find_tls_files(id, e);
+    if (r == 0)
+        r = bf_identity_check_tls(id, e);
+    if (r == 0 && id->config->broker.tls)
+        r = digest_tls_files(id, id->tls_digest, e);
     return r;
 }
 

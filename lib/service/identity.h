@@ -2,10 +2,15 @@
 #ifndef BELFRY_SERVICE_IDENTITY_H
 #define BELFRY_SERVICE_IDENTITY_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/id.h"
 #include "bus/keys.h"
 #include "bus/trust.h"
 #include "service/config.h"
+
+#define BF_TLS_DIGEST_SIZE 32
 
 struct bf_identity {
     char node[BF_ID_SIZE];
@@ -19,6 +24,7 @@ struct bf_identity {
     struct bf_key *key;
     struct bf_trust *trust;
     char *ca_file, *cert_file, *tls_key_file; /* NULL without broker.tls */
+    uint8_t tls_digest[BF_TLS_DIGEST_SIZE];   /* of what was in those three files when they were last looked at */
 };
 
 /* The configured node of a role, or `wanted` (from --node). A camera must be one of `cameras` without `input`. */
@@ -34,6 +40,14 @@ int bf_identity_open(struct bf_identity *id, const struct bf_config *c, enum bf_
 int bf_identity_open_alone(struct bf_identity *id, const struct bf_config *c, enum bf_role role, const char *node,
                            struct bf_error *e);
 void bf_identity_close(struct bf_identity *id);
+
+/* Takes over keys.dir/<node>.key where it holds another key than before: everybody who holds id->key signs with the new
+ * one from then on (bf_key_rotate). Refuses one that id->trust does not list, and keeps the one before. */
+int bf_identity_reload_key(struct bf_identity *id, bool *ret_changed, struct bf_error *e);
+/* Do the certificate and its key, as they are now, belong together? 0 without broker.tls. Errors: tls_pair.h. */
+int bf_identity_check_tls(const struct bf_identity *id, struct bf_error *e);
+/* Has the certificate, its key or the authority's changed since they were last looked at? */
+int bf_identity_reload_tls(struct bf_identity *id, bool *ret_changed, struct bf_error *e);
 
 /* Reads keys.dir/trust.bundle again; id->trust stays as it is (the caller swaps). */
 int bf_identity_read_trust(const struct bf_identity *id, struct bf_trust **ret, struct bf_error *e);

@@ -45,7 +45,8 @@ struct bf_service {
     bool connected;
     uint64_t beats;
     uint64_t reported_mono_ms;
-    struct bf_log_limit lease_limit, report_limit;
+    bool lease_unkept; /* the lease epoch in force is not on disk */
+    struct bf_log_limit lease_limit, unkept_limit, report_limit;
 };
 
 /* bus wiring (wiring.c) */

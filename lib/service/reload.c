@@ -33,6 +33,29 @@ static void reload_trust(struct bf_service *s)
     bf_trust_free(before);
 }
 
+/* The connection is made anew even where only the signing key has changed: the old one's last will is signed by a key
+ * that will be refused. */
+static void reload_keys(struct bf_service *s)
+{
+    bool key = false, tls = false;
+    struct bf_error e = { "" };
+    char quoted[PATH_TEXT];
+
+    int r = bf_identity_check_tls(&s->identity, &e); /* half of a copy: the connection that there is stays */
+    if (r == 0)
+        r = bf_identity_reload_key(&s->identity, &key, &e);
+    if (r == 0)
+        r = bf_identity_reload_tls(&s->identity, &tls, &e);
+    if (r < 0)
+        bf_err("keys not reloaded, those before hold", "error=%s",
+               bf_log_quote(quoted, sizeof quoted, e.text[0] != '\0' ? e.text : strerror(-r)));
+    if (!key && !tls)
+        return;
+    bf_info("keys reloaded", "signing_key=%d tls=%d", key, tls);
+    if (s->bus != NULL)
+        bf_bus_renew(s->bus);
+}
+
 /* What differs between the configuration of the start and a fresh one, row by row; `cameras` by their place. */
 struct comparison {
     const struct bf_service *service;
@@ -129,6 +152,8 @@ void bf_service_reload(struct bf_service *s)
 {
     if (!s->alone || s->identity.trust != NULL)
         reload_trust(s);
+    if (!s->alone)
+        reload_keys(s);
     reload_config(s);
     bf_service_report(s);
 }

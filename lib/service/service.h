@@ -31,6 +31,7 @@ struct bf_service_def {
     /* Optional. */
     void (*connected)(void *state);
     void (*disconnected)(void *state);
+    void (*clock_gap)(void *state, const struct bf_clock_gap *gap); /* beside what the skeleton says of it itself */
     /* SIGHUP, when something in the service's section or in `cameras` has changed: takes over what it can; a negative
      * errno with a text says what it cannot. new_config lives as long as the process, as bf_service_config does, which
      * stays the one of the start. */
@@ -58,13 +59,15 @@ const struct bf_key *bf_service_key(const struct bf_service *s);
 const struct bf_trust *bf_service_trust(const struct bf_service *s); /* may change between calls (SIGHUP) */
 int bf_service_state_dir(const struct bf_service *s);                /* directory descriptor of storage.state, 0700 */
 uint64_t bf_service_epoch(const struct bf_service *s);
+const uint8_t *bf_service_boot_id(const struct bf_service *s); /* 16 bytes, of this process */
 
 /* The state has changed: publish it soon (changes within one loop turn make one message). */
 void bf_service_report(struct bf_service *s);
 /* For the state's last_error; also logs it, once. */
 void bf_service_failed(struct bf_service *s, const char *code, const struct bf_error *e);
-/* For the state's observed_generation and lease_epoch. Refuses (returns -ESTALE, counts) a lease epoch below the
- * highest seen. */
+/* For the state's observed_generation, lease_epoch and lease_holder. Refuses, and counts, a lease epoch below the highest
+ * seen (-ESTALE), and that one from another gateway, or another process of it, than has had it first (-EEXIST): the
+ * state's last_error is then "lease_conflict". A level that a newer one has overtaken is passed over (-EALREADY). */
 int bf_service_observe(struct bf_service *s, const struct bf_incoming *m, const Belfry__V1__Lease *lease);
 /* Named counters that every state message carries; `name` is a constant. */
 void bf_service_count(struct bf_service *s, const char *name, uint64_t value);

@@ -42,11 +42,33 @@ int bf_status_observe(struct bf_status *s, uint64_t lease_epoch, uint64_t genera
 {
     if (lease_epoch < s->lease_epoch)
         return -ESTALE;
+    if (lease_epoch == s->lease_epoch && generation < s->observed_generation)
+        return -EALREADY;
 
     bool changed = lease_epoch != s->lease_epoch || generation != s->observed_generation;
     s->lease_epoch = lease_epoch;
     s->observed_generation = generation;
     return changed;
+}
+
+static bool is_same(const struct bf_lease_holder *a, const struct bf_lease_holder *b)
+{
+    return strcmp(a->node, b->node) == 0 && memcmp(a->boot_id, b->boot_id, sizeof a->boot_id) == 0;
+}
+
+int bf_status_claim(struct bf_status *s, uint64_t lease_epoch, const struct bf_lease_holder *holder)
+{
+    bool is_known = s->holder.node[0] != '\0';
+
+    if (lease_epoch < s->lease_epoch)
+        return -ESTALE;
+    if (lease_epoch == s->lease_epoch && is_known)
+        return is_same(&s->holder, holder) ? 0 : -EEXIST;
+    if (lease_epoch > s->lease_epoch)
+        s->observed_generation = 0; /* generations are counted within an epoch */
+    s->lease_epoch = lease_epoch;
+    s->holder = *holder;
+    return 1;
 }
 
 void bf_status_message_init(struct bf_status_message *m, struct bf_status *s, bool online, uint8_t *boot_id,
@@ -59,6 +81,11 @@ void bf_status_message_init(struct bf_status_message *m, struct bf_status *s, bo
     m->node.started_at_ms = started_at_ms;
     m->node.observed_generation = s->observed_generation;
     m->node.lease_epoch = s->lease_epoch;
+    if (s->holder.node[0] != '\0') {
+        m->node.lease_holder = s->holder.node;
+        m->node.lease_holder_boot_id =
+            (ProtobufCBinaryData){ .len = sizeof s->holder.boot_id, .data = s->holder.boot_id };
+    }
     m->node.counters = m->pointers;
 
     if (s->code[0] != '\0') {

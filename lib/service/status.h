@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/id.h"
+
 #include "header.pb-c.h"
 
 #define BF_STATUS_OWN_COUNTERS 40 /* of the service */
@@ -16,6 +18,12 @@ struct bf_status_counter {
     uint64_t value;
 };
 
+/* Whose lease it is: a gateway, and the process of it. */
+struct bf_lease_holder {
+    char node[BF_ID_SIZE]; /* "": not known */
+    uint8_t boot_id[16];   /* zero: not known */
+};
+
 struct bf_status {
     struct bf_status_counter counters[BF_STATUS_OWN_COUNTERS];
     size_t n_counters;
@@ -23,15 +31,21 @@ struct bf_status {
     char detail[513];
     uint64_t failed_at_ms;
     uint64_t observed_generation;
-    uint64_t lease_epoch; /* highest accepted */
+    uint64_t lease_epoch;          /* highest accepted */
+    struct bf_lease_holder holder; /* of that one */
 };
 
 /* False when there is no room for another name. */
 bool bf_status_count(struct bf_status *s, const char *name, uint64_t value);
 /* False when this very failure was noted less than a minute ago: nothing new to log. */
 bool bf_status_fail(struct bf_status *s, const char *code, const char *detail, uint64_t unix_ms);
-/* Accepts a desired's lease: 1 when that changes the state, 0 when not, -ESTALE below the highest epoch seen. */
+/* Accepts a desired's lease: 1 when that changes the state, 0 when not, -ESTALE below the highest epoch seen, -EALREADY
+ * for an older generation of that epoch than the last: a newer level has overtaken it. */
 int bf_status_observe(struct bf_status *s, uint64_t lease_epoch, uint64_t generation);
+
+/* Before that: may `holder` have this epoch? 1: yes, from now on; 0: it has it already; -ESTALE below the highest epoch
+ * seen; -EEXIST: another one has it. */
+int bf_status_claim(struct bf_status *s, uint64_t lease_epoch, const struct bf_lease_holder *holder);
 
 /* A NodeStatus and everything that it points to; made on the stack, packed, forgotten. */
 struct bf_status_message {

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "service/private.h"
 
 #define REPORT_GAP_MS 20U /* changes in quick succession make at most 50 messages a second */
@@ -45,6 +46,12 @@ static void add_bus_counters(struct bf_status_message *m, const struct bf_bus *b
     bf_status_message_count(m, "bus_received", c.received);
     bf_status_message_count(m, "bus_published", c.published);
     bf_status_message_count(m, "bus_dropped", c.dropped_inbound);
+    if (c.over_limit > 0)
+        bf_status_message_count(m, "bus_over_limit", c.over_limit);
+    if (c.taken_over > 0)
+        bf_status_message_count(m, "bus_taken_over", c.taken_over);
+    if (bf_bus_twins(bus) > 0)
+        bf_status_message_count(m, "bus_twins", bf_bus_twins(bus));
 }
 
 static int with_state(void *user, bool offline, int (*pack)(void *pack_user, ProtobufCMessage *m), void *pack_user)
@@ -76,6 +83,46 @@ static void on_disconnected(void *user)
         s->def->disconnected(s->state);
 }
 
+static void on_twin(void *user, const struct bf_twin *twin)
+{
+    struct bf_service *s = user;
+    struct bf_error e;
+    const char *node = s->identity.node;
+
+    if (twin->yields)
+        bf_fail(
+            &e, 0,
+            "another process with this node's id and key (start counter %" PRIu64 ", ours %" PRIu64 ") stays, this one "
+            "leaves the broker for ten minutes or until SIGHUP. A copied SD card? Make one of the two a node of its own "
+            "(belfryctl node add), or belfryctl node revoke %s. To keep this one: stop the other, write %" PRIu64
+            " to %s.epoch in storage.state, restart",
+            twin->epoch, s->identity.epoch, node, twin->epoch, node);
+    else
+        bf_fail(
+            &e, 0,
+            "another process with this node's id and key (start counter %" PRIu64 ", ours %" PRIu64
+            ") was connected; it "
+            "is not listened to and should leave. A copied SD card? Make it a node of its own (belfryctl node add), or "
+            "belfryctl node revoke %s",
+            twin->epoch, s->identity.epoch, node);
+    bf_service_failed(s, twin->yields ? "node_yields" : "node_cloned", &e);
+}
+
+static void on_clock_gap(void *user, const struct bf_clock_gap *gap)
+{
+    struct bf_service *s = user;
+    struct bf_error e;
+    char ahead[BF_TEXT_AHEAD_SIZE];
+
+    bf_fail(&e, -ETIME,
+            "the clock of %s is %s this one's, so what it says is refused: set the one that is wrong (timedatectl on "
+            "both machines)",
+            gap->node, bf_text_ahead(ahead, gap->ahead_ms));
+    bf_service_failed(s, "clock_gap", &e);
+    if (s->def->clock_gap != NULL)
+        s->def->clock_gap(s->state, gap);
+}
+
 static struct bf_mqtt_options mqtt_options(const struct bf_service *s)
 {
     return (struct bf_mqtt_options){
@@ -87,6 +134,8 @@ static struct bf_mqtt_options mqtt_options(const struct bf_service *s)
         .key_file = s->identity.tls_key_file,
         .alpn = s->config->broker.alpn,
         .keepalive_s = s->config->broker.keepalive_s,
+        .limit_rate = true,
+        .lease_ms = s->config->gateway.lease_ms,
     };
 }
 
@@ -114,6 +163,8 @@ int bf_service_make_bus(struct bf_service *s, struct bf_error *e)
         .with_state = s->def->with_state != NULL ? with_state : NULL,
         .connected = on_connected,
         .disconnected = on_disconnected,
+        .twin = on_twin,
+        .clock_gap = on_clock_gap,
         .user = s,
     };
     return bf_bus_new(&s->bus, &s->loop, &options, e);

@@ -56,6 +56,7 @@ static int start_worker(struct camera *c)
         .file = config->file,
         .sensor = config->sensor,
         .encoder = config->encoder,
+        .epoch = bf_service_epoch(c->service),
         .barcode = strcmp(config->overlay, "barcode") == 0,
         .no_frame_ms = bf_service_config(c->service)->camera.no_frame_ms,
         .wake = wake,

@@ -4,9 +4,20 @@
 
 #include "base/clock.h"
 
-void bf_link_init(struct bf_link *l, const struct bf_camera_endpoint *endpoint, const struct bf_stop *stop)
+/* Of the process, whatever worker made them. */
+static atomic_uint dials;
+
+/* The receiver keeps a connection whose sender vanished for seconds. That of an earlier process, or of an earlier dial
+ * of this one, is not worth waiting for; that of a later process is not ours to take. */
+static uint64_t next_fencing_token(const struct bf_link *l)
 {
-    *l = (struct bf_link){ .stop = stop, .endpoint = *endpoint };
+    return l->epoch << 32 | (atomic_fetch_add(&dials, 1) + 1);
+}
+
+void bf_link_init(struct bf_link *l, const struct bf_camera_endpoint *endpoint, uint64_t epoch,
+                  const struct bf_stop *stop)
+{
+    *l = (struct bf_link){ .stop = stop, .epoch = epoch, .endpoint = *endpoint };
     pthread_mutex_init(&l->lock, NULL);
 }
 
@@ -77,6 +88,9 @@ static int failed(struct bf_link *l, int r)
 
 int bf_link_try(struct bf_link *l, struct bf_error *e)
 {
+    if (bf_mono_us() < l->retry_at_us)
+        return -EAGAIN;
+
     const struct bf_camera_endpoint *to = &l->endpoint;
     const struct bf_transport_options options = {
         .kind = to->transport,
@@ -84,13 +98,10 @@ int bf_link_try(struct bf_link *l, struct bf_error *e)
         .port = to->port,
         .latency_ms = to->latency_ms,
         .passphrase = to->passphrase[0] != '\0' ? to->passphrase : NULL,
+        .fencing_token = next_fencing_token(l),
         .timeout_ms = BF_LINK_DIAL_MS,
         .stop = &l->interrupted,
     };
-
-    if (bf_mono_us() < l->retry_at_us)
-        return -EAGAIN;
-
     int r = bf_transport_dial(&l->transport, &options, e);
     if (r == 0)
         r = bf_ts_writer_new(&l->writer, l->transport, e);

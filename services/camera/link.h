@@ -16,6 +16,7 @@
 
 struct bf_link {
     const struct bf_stop *stop;         /* borrowed; goes up before the interruption that ends it all */
+    uint64_t epoch;                     /* of this process: later ones have higher numbers */
     struct bf_camera_endpoint endpoint; /* of the running thread, like the rest up to the lock */
     struct bf_transport *transport;
     struct bf_ts_writer *writer;
@@ -28,7 +29,10 @@ struct bf_link {
     atomic_bool interrupted; /* ends a dial or a write that waits: -ECANCELED */
 };
 
-void bf_link_init(struct bf_link *l, const struct bf_camera_endpoint *endpoint, const struct bf_stop *stop);
+/* `epoch` is the process's start counter. Its dials take the place of what earlier processes, or earlier dials of this
+ * one, left behind at the receiver. */
+void bf_link_init(struct bf_link *l, const struct bf_camera_endpoint *endpoint, uint64_t epoch,
+                  const struct bf_stop *stop);
 void bf_link_done(struct bf_link *l); /* forgets the passphrases */
 
 /* Any thread: what waits returns at once, -ECANCELED, until bf_link_follow; with the stop flag up, for good. */

@@ -111,7 +111,7 @@ static int prepare(struct bf_worker *w, const struct bf_worker_options *o)
         .tell = tell,
         .user = w,
     };
-    bf_link_init(&w->pipeline.link, &w->session.endpoint, &w->stop);
+    bf_link_init(&w->pipeline.link, &w->session.endpoint, o->epoch, &w->stop);
     w->has_link = true;
     return 0;
 }

@@ -11,6 +11,7 @@ struct bf_worker_options {
     const struct bf_camera_session *session; /* copied, passphrase included; wiped at the end */
     const struct bf_source_ops *source;      /* static */
     const char *file, *sensor, *encoder;     /* copied */
+    uint64_t epoch;                          /* the process's start counter */
     bool barcode;                            /* overlay on sources that do not paint it themselves */
     uint32_t no_frame_ms;
     void (*wake)(void *user); /* from the worker's thread: poll soon */

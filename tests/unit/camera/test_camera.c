@@ -92,6 +92,11 @@ const struct bf_key *bf_service_key(const struct bf_service *s)
     (void)s;
     return key;
 }
+uint64_t bf_service_epoch(const struct bf_service *s)
+{
+    (void)s;
+    return 1;
+}
 const struct bf_camera_config *bf_config_camera(const struct bf_config *c, const char *id)
 {
     return strcmp(c->cameras[0].id, id) == 0 ? &c->cameras[0] : NULL;

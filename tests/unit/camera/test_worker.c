@@ -76,12 +76,14 @@ static struct bf_camera_session session_to(enum bf_transport_kind kind, uint16_t
     return s;
 }
 
-static struct bf_worker *start(const struct bf_source_ops *source, const struct bf_camera_session *session,
-                               const char *encoder, uint32_t no_frame_ms)
+static struct bf_worker *start_in_life(uint64_t epoch, const struct bf_source_ops *source,
+                                       const struct bf_camera_session *session, const char *encoder,
+                                       uint32_t no_frame_ms)
 {
     const struct bf_worker_options o = { .session = session,
                                          .source = source,
                                          .encoder = encoder,
+                                         .epoch = epoch,
                                          .barcode = true,
                                          .no_frame_ms = no_frame_ms,
                                          .wake = wake };
@@ -91,6 +93,12 @@ static struct bf_worker *start(const struct bf_source_ops *source, const struct 
     if (bf_worker_new(&w, &o, &e) < 0)
         fail_msg("%s", e.text);
     return w;
+}
+
+static struct bf_worker *start(const struct bf_source_ops *source, const struct bf_camera_session *session,
+                               const char *encoder, uint32_t no_frame_ms)
+{
+    return start_in_life(1, source, session, encoder, no_frame_ms);
 }
 
 /* The next event of that kind; others in between only if they are progress. */
@@ -448,6 +456,39 @@ static void a_connection_is_left_for_another_receiver(void **state)
     bf_transport_free(b);
 }
 
+/* The process was killed and started again; to the receiver its first life is still connected. Of two that live, the
+ * earlier one stays out. */
+static void the_next_life_takes_the_place(void **state)
+{
+    struct bf_transport *t = listen_on(BF_TRANSPORT_SRT, 0);
+    struct bf_camera_session s = session_to(BF_TRANSPORT_SRT, bf_transport_port(t));
+    struct bf_worker *before = start_in_life(7, &fake_source, &s, "libx264", 3000);
+    struct bf_ts_packet p;
+    struct bf_au au;
+    int r;
+
+    (void)state;
+    struct bf_ts_reader *reader = read_first_unit(t, &au);
+    await(before, BF_WORKER_STREAMING);
+    struct bf_worker *after = start_in_life(8, &bf_source_test_pattern, &s, "libx264", 3000);
+    while ((r = bf_ts_read(reader, &p)) == 0)
+        ;
+    assert_int_equal(r, -EPIPE);
+    bf_ts_reader_free(reader);
+    reader = read_first_unit(t, &au);
+    assert_true(au.idr);
+    await(after, BF_WORKER_STREAMING);
+    assert_string_equal(await(before, BF_WORKER_UNREACHABLE).code, "receiver_lost");
+    struct bf_worker_event refused = await(before, BF_WORKER_UNREACHABLE);
+    assert_string_equal(refused.code, "receiver_unreachable");
+    assert_non_null(strstr(refused.error.text, "another sender is connected"));
+    assert_int_equal(bf_ts_read(reader, &p), 0);
+    stop(before);
+    stop(after);
+    bf_ts_reader_free(reader);
+    bf_transport_free(t);
+}
+
 static void the_overlay_is_painted(void **state)
 {
     struct bf_transport *t = listen_on(BF_TRANSPORT_UDP, 0);
@@ -479,6 +520,7 @@ int main(void)
         TEST(a_receiver_that_left_is_dialled_again),
         TEST(a_receiver_that_moved_is_followed),
         TEST(a_connection_is_left_for_another_receiver),
+        TEST(the_next_life_takes_the_place),
         TEST(the_overlay_is_painted),
     };
 

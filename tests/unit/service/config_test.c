@@ -61,7 +61,7 @@ static const struct bad bad[] = {
     { "site: home\n" CAMERA "  - id: cam-2\n    wdth: 640\n",
       "belfry.yml:5: cameras[1].wdth: \"640\": unknown key: expected one of id, name, source, file, sensor, width, "
       "height, fps, bitrate_kbps, gop_ms, max_width, max_height, max_fps, max_bitrate_kbps, encoder, overlay, "
-      "transport, latency_ms, input, input_source, profile, record" },
+      "transport, latency_ms, input, input_source, profile, record, on_demand, idle_timeout_ms" },
     { "site: home\n" CAMERA "    part_ms: 100\n",
       "belfry.yml:4: cameras[0].part_ms: \"100\": unknown key: profile sets it, expected profile: realtime, balanced or "
       "economy" },
@@ -172,6 +172,13 @@ static const struct bad bad[] = {
       "belfry.yml:3: cameras[0].input_source: missing: expected the address that udp://0.0.0.0:5004 is sent from" },
     { "site: home\n" CAMERA "    input_source: 10.0.0.1\n",
       "belfry.yml:4: cameras[0].input_source: \"10.0.0.1\": expected only with input" },
+    { "site: home\n" CAMERA "    on_demand: true\n    record: true\n",
+      "belfry.yml:5: cameras[0].record: \"true\": expected false with on_demand, which ends a session when nobody watches "
+      "it; a start by hand may still ask for a recording" },
+    { "site: home\n" CAMERA "    idle_timeout_ms: 6999\n",
+      "belfry.yml:4: cameras[0].idle_timeout_ms: \"6999\": expected a whole number from 7000 to 86400000" },
+    { "site: home\n" CAMERA "    on_demand: yes please\n",
+      "belfry.yml:4: cameras[0].on_demand: \"yes please\": expected true or false" },
     { "site: home\n" CAMERA "    profile: fast\n",
       "belfry.yml:4: cameras[0].profile: \"fast\": expected realtime, balanced or economy" },
     { "site: home\n" CAMERA "    gop_ms: 1001\n",
@@ -304,6 +311,8 @@ static void a_camera_has_defaults(void **state)
     assert_null(cam->input);
     assert_string_equal(cam->profile, "balanced");
     assert_false(cam->record);
+    assert_false(cam->on_demand);
+    assert_int_equal(cam->idle_timeout_ms, 30000);
     assert_string_equal(c->camera.node, "yard"); /* the first that nobody else sends */
     assert_string_equal(c->gateway.default_camera, "out");
     bf_config_free(c);
@@ -347,7 +356,7 @@ static const char everything[] =
     "    width: 1280\n    height: 720\n    fps: 25\n    bitrate_kbps: 3000\n    gop_ms: 500\n    max_width: 1280\n"
     "    max_height: 720\n    max_fps: 25\n    max_bitrate_kbps: 4000\n    encoder: libx264\n    overlay: barcode\n"
     "    transport: udp\n    latency_ms: 120\n    profile: economy\n    record: true\n"
-    "  - {id: robot, input: 'udp://[::]:5004', input_source: '::1'}\n"
+    "  - {id: robot, input: 'udp://[::]:5004', input_source: '::1', on_demand: true, idle_timeout_ms: 60000}\n"
     "camera: {node: yard, no_frame_ms: 1000}\n"
     "ingest: {node: in-2, address: 0.0.0.0, advertise: in.lan, port_first: 1, port_last: 65535, silence_ms: 1000,\n"
     "  window_ms: 30000, reserve_bytes: 1125899906842624}\n"
@@ -380,6 +389,8 @@ static void every_key_can_be_given(void **state)
     assert_true(cam->record);
     assert_string_equal(c->cameras[1].input, "udp://[::]:5004");
     assert_string_equal(c->cameras[1].input_source, "::1");
+    assert_true(c->cameras[1].on_demand);
+    assert_int_equal(c->cameras[1].idle_timeout_ms, 60000);
     assert_int_equal(c->camera.no_frame_ms, 1000);
     assert_int_equal(c->ingest.port_first, 1);
     assert_true(c->ingest.reserve_bytes == UINT64_C(1) << 50);

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "pem.h"
 #include "scratch.h"
 #include "service/exit_code.h"
 #include "service/identity.h"
@@ -206,7 +207,9 @@ static void a_broken_counter_is_not_guessed(void **state)
     bf_identity_close(&id);
 }
 
-static void tls_files_must_be_there(void **state)
+#define TLS_NEXT_STEP "; copy both anew from one belfryctl node export, or make a new pair with belfryctl node rotate"
+
+static void tls_files_must_be_there_and_belong_together(void **state)
 {
     (void)state;
     static const char *const files[] = { "keys/ca.crt", "keys/cam-1.crt", "keys/cam-1.tls.key" };
@@ -224,8 +227,88 @@ static void tls_files_must_be_there(void **state)
         bf_identity_close(&id);
         scratch_write(files[i], "PEM");
     }
+    expect_failure(BF_EXIT_CONFIG, "%s/keys/cam-1.crt: expected a certificate in PEM form" TLS_NEXT_STEP);
+    pem_pair("keys/cam-1.crt", "keys/another.key", NULL);
+    expect_failure(BF_EXIT_CONFIG,
+                   "%s/keys/cam-1.tls.key: expected a private key in PEM form, without a passphrase" TLS_NEXT_STEP);
+    pem_pair("keys/another.crt", "keys/cam-1.tls.key", NULL);
+    expect_failure(BF_EXIT_CONFIG,
+                   "%1$s/keys/cam-1.tls.key: not the key of the certificate in %1$s/keys/cam-1.crt" TLS_NEXT_STEP);
+
+    pem_pair("keys/cam-1.crt", "keys/cam-1.tls.key", NULL);
     assert_int_equal(bf_identity_open(&id, config, BF_ROLE_CAMERA, "cam-1", &code, &e), 0);
     assert_non_null(strstr(id.tls_key_file, "/keys/cam-1.tls.key"));
+    bf_identity_close(&id);
+}
+
+/* A bundle with both keys, then the new key, then a bundle without the old one. */
+static void a_key_is_taken_over_where_the_bundle_lists_it(void **state)
+{
+    (void)state;
+    struct bf_identity id;
+    struct bf_key *fresh;
+    struct bf_error e = { "" };
+    int code;
+    bool changed = true;
+    uint8_t old[BF_PUBLIC_KEY_SIZE];
+
+    assert_int_equal(bf_identity_open(&id, config, BF_ROLE_CAMERA, "cam-1", &code, &e), 0);
+    memcpy(old, bf_key_public(id.key), sizeof old);
+    assert_int_equal(bf_identity_reload_key(&id, &changed, &e), 0);
+    assert_false(changed);
+
+    assert_int_equal(bf_key_generate(&fresh), 0);
+    assert_int_equal(rename("keys/cam-1.key", "keys/cam-1.previous.key"), 0);
+    assert_int_equal(bf_key_store(fresh, "keys/cam-1.key", &e), 0);
+    assert_int_equal(bf_identity_reload_key(&id, &changed, &e), -EKEYREJECTED);
+    assert_non_null(strstr(e.text, "/keys/cam-1.key: not a key that trust.bundle lists for node cam-1"));
+    assert_memory_equal(bf_key_public(id.key), old, sizeof old); /* the one before holds */
+
+    site_trust(&site, "home", 4, "cam-1", BF_ROLE_CAMERA, fresh);
+    bf_trust_free(BF_TAKE(id.trust));
+    assert_int_equal(bf_identity_read_trust(&id, &id.trust, &e), 0);
+    assert_int_equal(bf_identity_reload_key(&id, &changed, &e), 0);
+    assert_true(changed);
+    assert_memory_equal(bf_key_public(id.key), bf_key_public(fresh), sizeof old);
+    assert_memory_equal(BF_PUBLIC_OF(bf_key_previous(id.key)), old, sizeof old);
+    bf_identity_close(&id);
+
+    /* The next start knows both as well. */
+    assert_int_equal(bf_identity_open(&id, config, BF_ROLE_CAMERA, "cam-1", &code, &e), 0);
+    assert_memory_equal(bf_key_public(id.key), bf_key_public(fresh), sizeof old);
+    assert_memory_equal(BF_PUBLIC_OF(bf_key_previous(id.key)), old, sizeof old);
+    bf_identity_close(&id);
+    bf_key_free(fresh);
+}
+
+static void new_tls_files_are_noticed(void **state)
+{
+    (void)state;
+    static const char *const files[] = { "keys/ca.crt", "keys/cam-1.crt", "keys/cam-1.tls.key" };
+    struct bf_identity id;
+    struct bf_error e = { "" };
+    int code;
+    bool changed = true;
+    config->broker.tls = true;
+
+    scratch_write(files[0], "PEM");
+    pem_pair(files[1], files[2], NULL);
+    assert_int_equal(bf_identity_open(&id, config, BF_ROLE_CAMERA, "cam-1", &code, &e), 0);
+    assert_int_equal(bf_identity_reload_tls(&id, &changed, &e), 0);
+    assert_false(changed);
+    for (size_t i = 0; i < BF_COUNT_OF(files); i++) {
+        scratch_write(files[i], "another");
+        assert_int_equal(bf_identity_reload_tls(&id, &changed, &e), 0);
+        assert_true(changed);
+        assert_int_equal(bf_identity_reload_tls(&id, &changed, &e), 0);
+        assert_false(changed);
+    }
+    assert_int_equal(bf_identity_check_tls(&id, &e), -EBADMSG);
+    pem_pair(files[1], files[2], NULL);
+    assert_int_equal(bf_identity_check_tls(&id, &e), 0);
+    assert_int_equal(unlink("keys/cam-1.crt"), 0);
+    assert_int_equal(bf_identity_reload_tls(&id, &changed, &e), -ENOENT);
+    assert_non_null(strstr(e.text, "/keys/cam-1.crt: cannot be read"));
     bf_identity_close(&id);
 }
 
@@ -255,7 +338,9 @@ int main(void)
         TEST(a_bundle_never_goes_back),
         TEST(one_process_per_node),
         TEST(a_broken_counter_is_not_guessed),
-        TEST(tls_files_must_be_there),
+        TEST(tls_files_must_be_there_and_belong_together),
+        TEST(a_key_is_taken_over_where_the_bundle_lists_it),
+        TEST(new_tls_files_are_noticed),
         TEST(a_bad_state_directory_is_a_config_error),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

@@ -521,16 +521,23 @@ static void a_service_says_what_it_cannot_take_over(void **state)
     has(text, "msg=\"configuration reloaded\" changed=0 need_restart=1");
 }
 
-static int observe(struct bf_service *s, uint64_t epoch, uint64_t generation)
+static int observe_from(struct bf_service *s, const char *gateway, uint8_t boot, uint64_t epoch, uint64_t generation)
 {
     Belfry__V1__Header header = BELFRY__V1__HEADER__INIT;
     Belfry__V1__Lease lease = BELFRY__V1__LEASE__INIT;
-    header.sender = (char *)(uintptr_t) "gateway-1";
+    uint8_t boot_id[16] = { boot };
+    header.sender = (char *)(uintptr_t)gateway;
+    lease.holder_boot_id = (ProtobufCBinaryData){ .len = boot == 0 ? 0 : sizeof boot_id, .data = boot_id };
     header.topic = (char *)(uintptr_t) "belfry/v1/home/camera/cam-1/desired";
     lease.epoch = epoch;
     lease.generation = generation;
     const struct bf_incoming m = { .row = bf_message_row(BF_MSG_CAMERA_DESIRED), .header = &header };
     return bf_service_observe(s, &m, &lease);
+}
+
+static int observe(struct bf_service *s, uint64_t epoch, uint64_t generation)
+{
+    return observe_from(s, "gateway-1", 0, epoch, generation);
 }
 
 static void observe_two_gateways(struct fake *f)
@@ -560,6 +567,36 @@ static void a_replaced_gateway_stays_refused(void **state)
     run(BF_EXIT_OK, observe_the_old_gateway); /* after a restart as well */
 }
 
+static void observe_a_conflict(struct fake *f)
+{
+    assert_int_equal(observe_from(f->service, "gateway-1", 1, 5, 1), 0);
+    assert_int_equal(observe_from(f->service, "gateway-2", 2, 5, 1), -EEXIST);
+    assert_int_equal(observe_from(f->service, "gateway-1", 3, 5, 1), -EEXIST); /* a copy of it */
+    assert_int_equal(observe_from(f->service, "gateway-1", 1, 5, 2), 0);
+    assert_int_equal(bf_bus_refusals(f->service->bus, BF_REFUSED_LEASE_EPOCH), 2);
+    assert_string_equal(f->service->status.code, "lease_conflict");
+    terminate(f);
+}
+
+static void observe_the_conflict_again(struct fake *f)
+{
+    assert_string_equal(f->service->status.holder.node, "gateway-1");
+    assert_int_equal(observe_from(f->service, "gateway-2", 2, 5, 1), -EEXIST);
+    assert_int_equal(observe_from(f->service, "gateway-1", 1, 5, 3), 0);
+    assert_int_equal(observe_from(f->service, "gateway-2", 2, 6, 1), 0);
+    assert_int_equal(observe_from(f->service, "gateway-1", 1, 5, 4), -ESTALE);
+    terminate(f);
+}
+
+static void the_first_of_two_equal_gateways_is_obeyed(void **state)
+{
+    (void)state;
+    has(run(BF_EXIT_OK, observe_a_conflict),
+        "code=lease_conflict detail=\"gateways gateway-1 and gateway-2 both order this node with lease epoch 5; gateway-1 "
+        "was first and is obeyed");
+    run(BF_EXIT_OK, observe_the_conflict_again); /* after a restart as well */
+}
+
 static void a_broken_state_file_ends_the_start(void **state)
 {
     (void)state;
@@ -567,6 +604,10 @@ static void a_broken_state_file_ends_the_start(void **state)
     scratch_write("state/cam-1.lease-epoch.seen", "x");
     has(run(BF_EXIT_FAILURE, NULL),
         "/state/cam-1.lease-epoch.seen: expected the highest lease epoch seen: Bad message");
+    scratch_write("state/cam-1.lease-epoch.seen", "5\n");
+    scratch_write("state/cam-1.lease-holder.seen", "5 gateway-1 00ff\n");
+    has(run(BF_EXIT_FAILURE, NULL),
+        "/state/cam-1.lease-holder.seen: expected the highest lease epoch seen: Bad message");
     assert_int_equal(fake.starts, 0);
 }
 
@@ -607,6 +648,7 @@ int main(void)
         TEST(a_bad_reload_changes_nothing),
         TEST(a_service_says_what_it_cannot_take_over),
         TEST(a_replaced_gateway_stays_refused),
+        TEST(the_first_of_two_equal_gateways_is_obeyed),
         TEST(a_broken_state_file_ends_the_start),
         TEST(the_same_node_runs_once),
     };

@@ -94,10 +94,45 @@ static void lower_lease_epochs_are_stale(void **state)
     assert_int_equal(s.observed_generation, 1);
 }
 
+static void a_level_that_was_overtaken_is_passed_over(void **state)
+{
+    (void)state;
+    const struct bf_lease_holder later = { .node = "gateway-1" };
+    struct bf_status s = { 0 };
+
+    assert_int_equal(bf_status_observe(&s, 3, 11), 1);
+    assert_int_equal(bf_status_observe(&s, 3, 10), -EALREADY);
+    assert_int_equal(s.observed_generation, 11);
+    assert_int_equal(bf_status_observe(&s, 3, 11), 0); /* its heartbeat goes on */
+
+    assert_int_equal(bf_status_claim(&s, 4, &later), 1);
+    assert_int_equal(bf_status_observe(&s, 4, 2), 1);
+}
+
+static void an_epoch_belongs_to_one_process_of_one_gateway(void **state)
+{
+    (void)state;
+    const struct bf_lease_holder one = { "gateway-1", { 1 } }, again = { "gateway-1", { 2 } },
+                                 two = { "gateway-2", { 1 } };
+    struct bf_status s = { .lease_epoch = 3 };
+
+    assert_int_equal(bf_status_claim(&s, 2, &one), -ESTALE);
+    assert_int_equal(bf_status_claim(&s, 3, &one), 1); /* kept by a version that did not ask whose it was */
+    assert_int_equal(bf_status_claim(&s, 3, &one), 0);
+    assert_int_equal(bf_status_claim(&s, 3, &two), -EEXIST);
+    assert_int_equal(bf_status_claim(&s, 3, &again), -EEXIST);
+    assert_string_equal(s.holder.node, "gateway-1");
+    assert_int_equal(s.holder.boot_id[0], 1);
+    assert_int_equal(bf_status_claim(&s, 4, &two), 1);
+    assert_int_equal(bf_status_claim(&s, 3, &one), -ESTALE);
+    assert_int_equal(s.lease_epoch, 4);
+    assert_string_equal(s.holder.node, "gateway-2");
+}
+
 static void the_message_says_it_all(void **state)
 {
     (void)state;
-    struct bf_status s = { .observed_generation = 4, .lease_epoch = 2 };
+    struct bf_status s = { .observed_generation = 4, .lease_epoch = 2, .holder = { "gateway-1", { 0xcc } } };
     struct bf_status_message m;
     uint8_t boot_id[16] = { 0xaa, 0xbb };
     bf_status_count(&s, "frames", 5);
@@ -119,6 +154,9 @@ static void the_message_says_it_all(void **state)
     assert_int_equal(node->started_at_ms, 1234);
     assert_int_equal(node->observed_generation, 4);
     assert_int_equal(node->lease_epoch, 2);
+    assert_string_equal(node->lease_holder, "gateway-1");
+    assert_int_equal(node->lease_holder_boot_id.len, 16);
+    assert_int_equal(node->lease_holder_boot_id.data[0], 0xcc);
     assert_string_equal(node->last_error->code, "no_frames");
     assert_string_equal(node->last_error->detail, "nothing for 3 s");
     assert_int_equal(node->last_error->at_ms, 777);
@@ -131,9 +169,14 @@ static void the_message_says_it_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counters_keep_their_last_value), cmocka_unit_test(counters_have_a_limit),
-        cmocka_unit_test(a_failure_is_new_once_a_minute), cmocka_unit_test(a_detail_is_clean_text),
-        cmocka_unit_test(lower_lease_epochs_are_stale),   cmocka_unit_test(the_message_says_it_all),
+        cmocka_unit_test(counters_keep_their_last_value),
+        cmocka_unit_test(counters_have_a_limit),
+        cmocka_unit_test(a_failure_is_new_once_a_minute),
+        cmocka_unit_test(a_detail_is_clean_text),
+        cmocka_unit_test(an_epoch_belongs_to_one_process_of_one_gateway),
+        cmocka_unit_test(lower_lease_epochs_are_stale),
+        cmocka_unit_test(a_level_that_was_overtaken_is_passed_over),
+        cmocka_unit_test(the_message_says_it_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
