@@ -87,8 +87,10 @@ void bf_au_scan(const uint8_t *data, size_t size, struct bf_au *ret)
     struct bf_au au = { 0 };
     struct bf_nal nal;
     for (size_t offset = 0; bf_nal_next(data, size, &offset, &nal);) {
-        if (nal.type >= BF_NAL_SLICE && nal.type <= BF_NAL_IDR)
+        if (nal.type >= BF_NAL_SLICE && nal.type <= BF_NAL_IDR && !au.has_slice) {
             au.has_slice = true;
+            au.slice = nal;
+        }
         if (nal.type == BF_NAL_IDR)
             au.idr = true;
         else if (nal.type == BF_NAL_SPS)

@@ -23,6 +23,7 @@ struct bf_au {
     bool has_slice;    /* holds any coded slice */
     struct bf_nal sps; /* last SPS and PPS in it; size 0 where there is none. Borrowed from the buffer */
     struct bf_nal pps;
+    struct bf_nal slice; /* the first coded one, likewise */
     uint64_t capture_us; /* from our SEI; 0 where there is none */
 };
 void bf_au_scan(const uint8_t *data, size_t size, struct bf_au *ret);
@@ -32,11 +33,21 @@ struct bf_sps {
     uint32_t width, height;    /* after cropping */
     uint32_t fps_num, fps_den; /* from VUI timing; 0/1 where absent */
     bool reorders;             /* max_num_reorder_frames > 0 or unknown with a profile that allows B-frames */
+    uint8_t frame_num_bits;    /* 4..16 */
+    bool frame_num_gaps;       /* the sender leaves numbers out on purpose (gaps_in_frame_num_value_allowed_flag) */
+    bool separate_planes;      /* separate_colour_plane_flag */
 };
 /* Section 7.3.2.1.1 and E.1.1. -EBADMSG for anything out of range. */
 int bf_sps_parse(const uint8_t *nal, size_t size, struct bf_sps *ret);
 /* RFC 6381: "avc1.42c01f"; buf holds 12 bytes. */
 const char *bf_sps_codecs(const struct bf_sps *sps, char buf[static 12]);
+
+struct bf_slice {
+    uint32_t frame_num; /* 0 .. 2^frame_num_bits - 1 */
+    bool reference;     /* later pictures may refer to it */
+};
+/* The beginning of a coded slice, section 7.3.3. -EBADMSG where it ends before that. */
+int bf_slice_parse(const struct bf_nal *nal, const struct bf_sps *sps, struct bf_slice *ret);
 
 /* user_data_unregistered SEI (D.1.7): 16-byte UUID, then capture time in us, 8 bytes big-endian; with emulation
  * prevention and a 4-byte start code. Returns its length (at most BF_SEI_MAX). */

@@ -41,11 +41,11 @@ static void skip_scaling_list(struct bf_rbsp *r, unsigned size)
     }
 }
 
-static void read_chroma(struct bf_rbsp *r, struct geometry *g)
+static void read_chroma(struct bf_rbsp *r, struct geometry *g, struct bf_sps *sps)
 {
     uint32_t format = bf_rbsp_ue_max(r, 3);
-    bool separate_planes = format == 3 && bf_rbsp_bits(r, 1) != 0;
-    g->chroma_array_type = separate_planes ? 0 : format;
+    sps->separate_planes = format == 3 && bf_rbsp_bits(r, 1) != 0;
+    g->chroma_array_type = sps->separate_planes ? 0 : format;
 
     bf_rbsp_ue_max(r, 6); /* bit_depth_luma_minus8 */
     bf_rbsp_ue_max(r, 6);
@@ -207,12 +207,12 @@ int bf_sps_parse(const uint8_t *nal, size_t size, struct bf_sps *ret)
     sps.level_idc = (uint8_t)bf_rbsp_bits(&r, 8);
     bf_rbsp_ue_max(&r, 31); /* seq_parameter_set_id */
     if (has_chroma_format(sps.profile_idc))
-        read_chroma(&r, &g);
+        read_chroma(&r, &g, &sps);
 
-    bf_rbsp_ue_max(&r, 12); /* log2_max_frame_num_minus4 */
+    sps.frame_num_bits = (uint8_t)(bf_rbsp_ue_max(&r, 12) + 4);
     read_order_count(&r, &g);
     bf_rbsp_ue_max(&r, 16); /* max_num_ref_frames */
-    bf_rbsp_bits(&r, 1);    /* gaps_in_frame_num_value_allowed_flag */
+    sps.frame_num_gaps = bf_rbsp_bits(&r, 1) != 0;
     read_size(&r, &g, &sps);
 
     sps.reorders = may_reorder(&sps, &g);
@@ -221,6 +221,23 @@ int bf_sps_parse(const uint8_t *nal, size_t size, struct bf_sps *ret)
     if (r.failed)
         return -EBADMSG;
     *ret = sps;
+    return 0;
+}
+
+int bf_slice_parse(const struct bf_nal *nal, const struct bf_sps *sps, struct bf_slice *ret)
+{
+    struct bf_rbsp r = bf_rbsp_of(nal->data, nal->size);
+
+    uint32_t header = bf_rbsp_bits(&r, 8);
+    bf_rbsp_ue(&r);          /* first_mb_in_slice */
+    bf_rbsp_ue_max(&r, 9);   /* slice_type */
+    bf_rbsp_ue_max(&r, 255); /* pic_parameter_set_id */
+    if (sps->separate_planes)
+        bf_rbsp_bits(&r, 2); /* colour_plane_id */
+    uint32_t frame_num = bf_rbsp_bits(&r, sps->frame_num_bits);
+    if (r.failed)
+        return -EBADMSG;
+    *ret = (struct bf_slice){ .frame_num = frame_num, .reference = (header & 0x60) != 0 };
     return 0;
 }
 

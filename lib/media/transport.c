@@ -30,9 +30,20 @@ int bf_transport_send(struct bf_transport *t, const void *data, size_t size)
     return 0;
 }
 
+/* One datagram into the framer's room, or what the silence until the deadline means. */
+static int receive(struct bf_transport *t, struct bf_deadline deadline)
+{
+    int wait_ms = bf_transport_slice(t, deadline);
+    if (wait_ms == -ETIMEDOUT)
+        return t->ops->silent(t);
+    if (wait_ms == -ECANCELED && t->ops->has_tail(t))
+        wait_ms = BF_TRANSPORT_SLICE_MS;
+    return wait_ms < 0 ? wait_ms : t->ops->recv(t, bf_framer_room(&t->framer), BF_TS_DATAGRAM_MAX, wait_ms);
+}
+
 int bf_transport_recv(struct bf_transport *t, void *ret, size_t size)
 {
-    struct bf_deadline deadline = bf_deadline_in(t->timeout_ms);
+    struct bf_deadline deadline = bf_deadline_in(t->timeout_ms); /* refused datagrams are silence too */
     if (size < BF_TS_PACKET_SIZE)
         return -EINVAL;
     for (;;) {
@@ -40,11 +51,7 @@ int bf_transport_recv(struct bf_transport *t, void *ret, size_t size)
         if (whole > 0)
             return (int)whole;
 
-        /* Refused datagrams are silence too. */
-        int wait_ms = bf_transport_slice(t, deadline);
-        if (wait_ms < 0)
-            return wait_ms;
-        int r = t->ops->recv(t, bf_framer_room(&t->framer), BF_TS_DATAGRAM_MAX, wait_ms);
+        int r = receive(t, deadline);
         if (r == -EAGAIN)
             continue;
         if (r == -EPIPE)
@@ -83,6 +90,7 @@ struct bf_transport_counters bf_transport_counters(const struct bf_transport *t)
         .bytes = atomic_load_explicit(&t->bytes, memory_order_relaxed),
         .refused_source = atomic_load_explicit(&t->refused_source, memory_order_relaxed),
         .refused_form = atomic_load_explicit(&t->refused_form, memory_order_relaxed),
+        .repeated = atomic_load_explicit(&t->repeated, memory_order_relaxed),
         .lost = t->ops->lost(t),
     };
 }

@@ -17,6 +17,10 @@ struct bf_transport_ops {
     int (*send)(struct bf_transport *t, const void *data, size_t size);
     /* One datagram into the room of the framer; its size, or a negative errno: -EAGAIN for none within wait_ms. */
     int (*recv)(struct bf_transport *t, uint8_t *room, size_t size, int wait_ms);
+    /* Nothing of use came within the time-out: what recv gives then. */
+    int (*silent)(struct bf_transport *t);
+    /* Has the sender left, and is there something of it that becomes due soon? */
+    bool (*has_tail)(struct bf_transport *t);
     uint64_t (*lost)(const struct bf_transport *t);
     void (*free)(struct bf_transport *t);
 };
@@ -28,7 +32,7 @@ struct bf_transport {
     uint16_t port;
     atomic_bool cancelled;
     const atomic_bool *stop;
-    _Atomic uint64_t datagrams, bytes, refused_source, refused_form;
+    _Atomic uint64_t datagrams, bytes, refused_source, refused_form, repeated;
     struct bf_framer framer; /* receivers */
 };
 

@@ -15,6 +15,8 @@ struct udp {
     bool filter;
     struct bf_address source;
     _Atomic uint64_t dropped; /* by the host, since the socket was opened (SO_RXQ_OVFL) */
+    size_t last_size;
+    uint8_t last[BF_TS_DATAGRAM_MAX]; /* the datagram that was received last */
 };
 
 static int wait_for(const struct udp *u, short events, int wait_ms)
@@ -59,6 +61,17 @@ static void note_dropped(struct udp *u, struct msghdr *m)
     }
 }
 
+/* Networks deliver a datagram twice now and then. Of two TS packets of the same content and counter the second means
+ * nothing (ISO/IEC 13818-1, 2.4.3.3), but libavformat takes it for a loss and calls the access unit corrupt. */
+static bool is_repeated(struct udp *u, const uint8_t *data, size_t size)
+{
+    if (size == u->last_size && memcmp(data, u->last, size) == 0)
+        return true;
+    memcpy(u->last, data, size);
+    u->last_size = size;
+    return false;
+}
+
 /* The socket's own timeout is a slice: waiting for so long costs no call beside the one that receives. */
 static int udp_recv(struct bf_transport *t, uint8_t *room, size_t size, int wait_ms)
 {
@@ -89,7 +102,23 @@ static int udp_recv(struct bf_transport *t, uint8_t *room, size_t size, int wait
         bf_count(&t->refused_form, 1);
         return -EAGAIN;
     }
+    if (is_repeated(u, room, (size_t)n)) {
+        bf_count(&t->repeated, 1);
+        return -EAGAIN;
+    }
     return (int)n;
+}
+
+static int udp_silent(struct bf_transport *t)
+{
+    (void)t;
+    return -ETIMEDOUT;
+}
+
+static bool udp_has_tail(struct bf_transport *t)
+{
+    (void)t;
+    return false;
 }
 
 static uint64_t udp_lost(const struct bf_transport *t)
@@ -105,9 +134,12 @@ static void udp_free(struct bf_transport *t)
     free(u);
 }
 
-static const struct bf_transport_ops udp_ops = {
-    .send = udp_send, .recv = udp_recv, .lost = udp_lost, .free = udp_free
-};
+static const struct bf_transport_ops udp_ops = { .send = udp_send,
+                                                 .recv = udp_recv,
+                                                 .silent = udp_silent,
+                                                 .has_tail = udp_has_tail,
+                                                 .lost = udp_lost,
+                                                 .free = udp_free };
 
 static int udp_new(struct udp **ret, const struct bf_transport_options *o, int family)
 {

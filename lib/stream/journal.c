@@ -128,7 +128,7 @@ uint64_t bf_journal_offset(const struct bf_journal_reader *r)
 struct bf_journal_writer {
     int fd;
     off_t end;  /* after the last whole record */
-    int broken; /* errno of a failed cut: nothing may follow what it left */
+    int broken; /* errno of a failed cut: nothing may follow what it left until it succeeds */
 };
 
 BF_DEFINE_CLEANUP(struct bf_journal_writer, bf_journal_writer_free)
@@ -205,6 +205,12 @@ void bf_journal_writer_free(struct bf_journal_writer *w)
     free(w);
 }
 
+static int cut_back(struct bf_journal_writer *w)
+{
+    w->broken = ftruncate(w->fd, w->end) != 0 ? errno : 0;
+    return -w->broken;
+}
+
 static int write_frame(struct bf_journal_writer *w, const uint8_t *frame, size_t size)
 {
     ssize_t n;
@@ -216,8 +222,7 @@ static int write_frame(struct bf_journal_writer *w, const uint8_t *frame, size_t
         return 0;
 
     int failed = n < 0 ? -errno : -ENOSPC;
-    if (ftruncate(w->fd, w->end) != 0)
-        w->broken = errno;
+    cut_back(w);
     return failed;
 }
 
@@ -225,7 +230,7 @@ int bf_journal_append(struct bf_journal_writer *w, const Belfry__V1__Record *rec
 {
     size_t length = belfry__v1__record__get_packed_size(record);
 
-    if (w->broken != 0)
+    if (w->broken != 0 && cut_back(w) != 0)
         return -w->broken;
     if (length == 0 || length > BF_RECORD_MAX)
         return -EMSGSIZE;

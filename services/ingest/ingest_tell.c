@@ -10,7 +10,17 @@
 
 #include "event.pb-c.h"
 
-static const char *const alarms[BF_INGEST_ALARMS] = { "disk_full", "storage_failed" };
+static const struct {
+    const char *code, *begins, *ends;
+} alarms[BF_INGEST_ALARMS] = {
+    { "disk_full",
+      "The media storage is full: sessions go on without what does not fit. Make room there, or delete recordings.",
+      "The media storage has room again." },
+    { "storage_failed",
+      "The media storage cannot be written: sessions go on without what is refused. The log of ingest names the error; "
+      "check the disk and how it is mounted.",
+      "The media storage takes media again." },
+};
 
 void bf_ingest_changed(void *user)
 {
@@ -30,7 +40,7 @@ static int send_event(struct bf_ingest *g, Belfry__V1__Event *event)
 
 static bool alarm_active(const struct bf_ingest *g, const char *code)
 {
-    if (g->orphans_refused && strcmp(code, alarms[0]) == 0)
+    if (g->orphans_refused && strcmp(code, alarms[0].code) == 0)
         return true;
     for (size_t i = 0; i < g->n_sessions; i++) {
         const char *alarm = bf_session_alarm(g->sessions[i]);
@@ -41,14 +51,13 @@ static bool alarm_active(const struct bf_ingest *g, const char *code)
     return false;
 }
 
-static bool tell_alarm(struct bf_ingest *g, const char *code, bool active)
+static bool tell_alarm(struct bf_ingest *g, size_t alarm, bool active)
 {
     Belfry__V1__Event event = BELFRY__V1__EVENT__INIT;
     Belfry__V1__Failure failure = BELFRY__V1__FAILURE__INIT;
 
-    failure.code = (char *)(uintptr_t)code;
-    failure.detail = active ? "The media storage refuses to be written: sessions go on without what does not fit."
-                            : "The media storage takes media again.";
+    failure.code = (char *)(uintptr_t)alarms[alarm].code;
+    failure.detail = (char *)(uintptr_t)(active ? alarms[alarm].begins : alarms[alarm].ends);
     failure.at_ms = bf_unix_ms();
     event.kind = active ? BELFRY__V1__EVENT_KIND__EVENT_KIND_ALARM : BELFRY__V1__EVENT_KIND__EVENT_KIND_ALARM_CLEARED;
     event.failure = &failure;
@@ -61,9 +70,9 @@ void bf_ingest_tell_alarms(void *user)
     struct bf_ingest *g = user;
 
     for (size_t i = 0; i < BF_COUNT_OF(alarms); i++) {
-        bool active = alarm_active(g, alarms[i]);
+        bool active = alarm_active(g, alarms[i].code);
 
-        if (active != g->told[i] && tell_alarm(g, alarms[i], active))
+        if (active != g->told[i] && tell_alarm(g, i, active))
             g->told[i] = active;
     }
 }
@@ -104,12 +113,14 @@ void bf_ingest_add_counters(struct bf_worker_counters *to, const struct bf_worke
     to->packager.gaps += c->packager.gaps;
     to->packager.dropped += c->packager.dropped;
     to->packager.corrupt += c->packager.corrupt;
+    to->packager.damaged += c->packager.damaged;
     to->packager.lost += c->packager.lost;
     to->packager.forced_cuts += c->packager.forced_cuts;
     to->transport.datagrams += c->transport.datagrams;
     to->transport.lost += c->transport.lost;
     to->transport.refused_source += c->transport.refused_source;
     to->transport.refused_form += c->transport.refused_form;
+    to->transport.repeated += c->transport.repeated;
 }
 
 static void count(struct bf_ingest *g)
@@ -128,10 +139,12 @@ static void count(struct bf_ingest *g)
     bf_service_count(g->service, "gaps", sum.packager.gaps);
     bf_service_count(g->service, "frames_dropped", sum.packager.dropped);
     bf_service_count(g->service, "frames_corrupt", sum.packager.corrupt);
+    bf_service_count(g->service, "frames_damaged", sum.packager.damaged);
     bf_service_count(g->service, "frames_lost_to_storage", sum.packager.lost);
     bf_service_count(g->service, "forced_cuts", sum.packager.forced_cuts);
     bf_service_count(g->service, "datagrams", sum.transport.datagrams);
     bf_service_count(g->service, "datagrams_lost", sum.transport.lost);
+    bf_service_count(g->service, "datagrams_repeated", sum.transport.repeated);
     bf_service_count(g->service, "datagrams_refused", sum.transport.refused_source + sum.transport.refused_form);
 }
 

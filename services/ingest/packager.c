@@ -5,6 +5,7 @@
 
 #include "ingest/part_maker.h"
 #include "ingest/picture.h"
+#include "ingest/references.h"
 #include "ingest/segmenter.h"
 #include "media/h264.h"
 
@@ -20,6 +21,7 @@ struct bf_packager {
     struct bf_timeline timeline;
     struct bf_segmenter segmenter;
     struct bf_picture picture; /* parameter sets */
+    struct bf_references references;
     struct bf_part_maker maker;
 
     bool discontinuity; /* before the next part */
@@ -245,6 +247,7 @@ static int package(struct bf_packager *p, const struct bf_access_unit *au, const
         return 0;
     }
     r = bf_part_maker_hold(&p->maker, au, timing, idr);
+    p->counters.damaged += r == 0 && p->references.broken;
     return r == 0 && cut.part_after ? close_part(p, cut.after_last_90k) : r;
 }
 
@@ -294,6 +297,13 @@ static int take(struct bf_packager *p, const struct bf_access_unit *unit, struct
     return r;
 }
 
+static bool is_overtaken(struct bf_packager *p, const struct bf_au *au, const struct bf_au_times *times)
+{
+    bool goes_back = bf_timeline_goes_back(&p->timeline, times);
+
+    return au->has_slice && bf_references_next(&p->references, &p->picture.sps, au, goes_back) == BF_REFERENCE_PAST;
+}
+
 int bf_packager_add(struct bf_packager *p, const struct bf_access_unit *unit)
 {
     struct bf_au_times times = unit->times;
@@ -310,7 +320,7 @@ int bf_packager_add(struct bf_packager *p, const struct bf_access_unit *unit)
     bf_picture_see(&p->picture, &au);
     times.capture_us = au.capture_us;
     bool idr = au.idr && bf_picture_known(&p->picture);
-    if (!au.has_slice || !bf_timeline_next(&p->timeline, &times, idr, &timing)) {
+    if (!au.has_slice || is_overtaken(p, &au, &times) || !bf_timeline_next(&p->timeline, &times, idr, &timing)) {
         p->counters.dropped++;
         return 0;
     }

@@ -18,8 +18,9 @@ struct bf_packager;
 struct bf_packager_counters {
     uint64_t discontinuities;
     uint64_t gaps;        /* Gap records */
-    uint64_t dropped;     /* access units dropped while waiting for an IDR, or without a slice */
+    uint64_t dropped;     /* access units dropped while waiting for an IDR, without a slice, or overtaken */
     uint64_t corrupt;     /* access units dropped because bytes were missing */
+    uint64_t damaged;     /* access units passed on although one that they refer to is missing */
     uint64_t lost;        /* access units dropped because the storage refused */
     uint64_t forced_cuts; /* segments that do not begin with an IDR */
 };

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "ingest/sync_later.h"
 
+#define LOSS_TOLD_MS 60000
+
 #define PHASE(name) BELFRY__V1__INGEST_PHASE__INGEST_PHASE_##name
 
 /* ---- phases ---- */
@@ -54,8 +56,10 @@ static void log_end(const struct bf_session *s)
     char quoted[sizeof s->end.error.text + 64];
 
     if (s->end.failure == NULL)
-        bf_info("session ended", "session=%s camera=%s segments=%" PRIu64 " bytes=%" PRIu64, s->id, s->camera,
-                s->end.segments, s->counters.bytes);
+        bf_info("session ended",
+                "session=%s camera=%s segments=%" PRIu64 " bytes=%" PRIu64 " corrupt=%" PRIu64 " damaged=%" PRIu64,
+                s->id, s->camera, s->end.segments, s->counters.bytes, s->counters.packager.corrupt,
+                s->counters.packager.damaged);
     else
         bf_err("session failed", "session=%s camera=%s code=%s error=%s", s->id, s->camera, s->end.failure,
                bf_log_quote(quoted, sizeof quoted, s->end.error.text));
@@ -104,6 +108,23 @@ static void on_storage(struct bf_session *s, int code)
     s->host->storage(s->host->user);
 }
 
+/* Once a minute, while it lasts. The counters of the state say how many. */
+static void warn_of_loss(struct bf_session *s, const struct bf_worker_counters *now)
+{
+    const struct bf_packager_counters *was = &s->counters.packager, *is = &now->packager;
+    bool srt = s->transport == BELFRY__V1__TRANSPORT__TRANSPORT_SRT;
+    uint64_t suppressed;
+
+    if (is->corrupt == was->corrupt && is->damaged == was->damaged)
+        return;
+    if (bf_log_allow(&s->loss_limit, bf_mono_ms(), LOSS_TOLD_MS, &suppressed))
+        bf_warning("the network loses pictures",
+                   "session=%s camera=%s corrupt=%" PRIu64 " damaged=%" PRIu64 " remedy=\"%s\"", s->id, s->camera,
+                   is->corrupt, is->damaged,
+                   srt ? "raise the camera's latency_ms to six round trips or more"
+                       : "send over SRT, which repairs what is lost within the camera's latency_ms");
+}
+
 static void on_ended(struct bf_session *s)
 {
     s->end = *bf_worker_end(s->worker);
@@ -114,8 +135,10 @@ static void on_ended(struct bf_session *s)
 
 static void handle(struct bf_session *s, struct bf_worker_event *event)
 {
-    if (event->kind != BF_WORKER_ENDED)
+    if (event->kind != BF_WORKER_ENDED) {
+        warn_of_loss(s, &event->counters);
         s->counters = event->counters;
+    }
     switch (event->kind) {
     case BF_WORKER_PART:
         on_part(s, event->at_ms);
@@ -342,7 +365,9 @@ void bf_session_status(struct bf_session *s, struct bf_session_status *ret)
     }
     if (s->end.failure != NULL || s->alarm != NULL) {
         ret->error.code = (char *)(uintptr_t)(s->alarm != NULL ? s->alarm : s->end.failure);
-        ret->error.detail = s->alarm != NULL ? "The media storage refuses to be written." : s->end.error.text;
+        ret->error.detail = s->alarm != NULL
+                                ? "The media storage refuses to be written: make room there, or check the disk."
+                                : s->end.error.text;
         ret->error.at_ms = s->failed_at_ms;
         ret->message.error = &ret->error;
     }

@@ -115,15 +115,22 @@ static int begin_segment(struct bf_session_dir *d)
     return 0;
 }
 
+/* Until this has succeeded nothing may follow what a part that failed has left in the segment's file. */
+static int cut_back(struct bf_session_dir *d)
+{
+    d->torn = ftruncate(d->segment_fd, (off_t)d->segment_bytes) != 0 ||
+              lseek(d->segment_fd, (off_t)d->segment_bytes, SEEK_SET) < 0;
+    return d->torn ? -errno : 0;
+}
+
 /* Leaves the segment as it was before a part that failed; one that only that part was to begin is not open. */
 static int take_back(struct bf_session_dir *d, int why)
 {
-    if (ftruncate(d->segment_fd, (off_t)d->segment_bytes) != 0 ||
-        lseek(d->segment_fd, (off_t)d->segment_bytes, SEEK_SET) < 0)
-        why = -errno;
+    cut_back(d);
     if (!d->place.segment_open) {
         close(d->segment_fd);
         d->segment_fd = -1;
+        d->torn = false; /* whoever begins it again empties it */
     }
     return why;
 }
@@ -149,6 +156,8 @@ static int journal_part(struct bf_session_dir *d, size_t size, const struct bf_p
 int bf_session_dir_part(struct bf_session_dir *d, const void *data, size_t size, const struct bf_part *part)
 {
     int r = bf_session_dir_room(d, size);
+    if (r == 0 && d->torn)
+        r = cut_back(d);
     if (r == 0 && d->segment_fd < 0)
         r = begin_segment(d);
     if (r != 0)
@@ -174,10 +183,10 @@ int bf_session_dir_part(struct bf_session_dir *d, const void *data, size_t size,
 static int sign(const struct bf_session_dir *d, Belfry__V1__SegmentEnd *end,
                 uint8_t signature[static BF_SIGNATURE_SIZE], uint8_t keyid[static BF_KEYID_SIZE])
 {
-    int r =
-        bf_dsse_sign_detached(signature, BF_LINK_PAYLOAD_TYPE, end->link.data, end->link.len, bf_key_secret(d->key));
+    const uint8_t *secret = bf_key_secret(d->key); /* once: the loop thread may rotate the key */
+    int r = bf_dsse_sign_detached(signature, BF_LINK_PAYLOAD_TYPE, end->link.data, end->link.len, secret);
 
-    bf_keyid(keyid, bf_key_public(d->key));
+    bf_keyid(keyid, BF_PUBLIC_OF(secret));
     end->signature = (ProtobufCBinaryData){ BF_SIGNATURE_SIZE, signature };
     end->keyid = (ProtobufCBinaryData){ BF_KEYID_SIZE, keyid };
     return r;
@@ -207,7 +216,9 @@ int bf_session_dir_end_segment(struct bf_session_dir *d, struct bf_sync *ret_syn
 
     if (!d->place.segment_open)
         return -EINVAL;
-    int r = bf_sha256_value(d->hash, sha256);
+    int r = d->torn ? cut_back(d) : 0;
+    if (r == 0)
+        r = bf_sha256_value(d->hash, sha256);
     if (r != 0)
         return r;
     bf_chain_next(link, d->place.chain_head, d->next_msn, d->segment_start_90k, d->segment_90k, sha256);

@@ -19,6 +19,7 @@ struct bf_session_dir {
     int segment_fd; /* -1: no segment is open */
     uint64_t segment_bytes, segment_90k, segment_start_90k;
     struct bf_sha256 *hash; /* of its bytes so far */
+    bool torn;              /* more is in its file, which could not be cut off */
 };
 
 #endif

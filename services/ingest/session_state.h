@@ -2,6 +2,7 @@
 #ifndef BELFRY_INGEST_SESSION_STATE_H
 #define BELFRY_INGEST_SESSION_STATE_H
 
+#include "base/log.h"
 #include "ingest/endpoint.h"
 #include "ingest/session.h"
 
@@ -20,6 +21,7 @@ struct bf_session {
     struct bf_worker_counters counters;
     uint64_t last_part_at_ms;
     const char *alarm;
+    struct bf_log_limit loss_limit;
 
     struct bf_worker_end end; /* when it is over */
     uint64_t failed_at_ms;

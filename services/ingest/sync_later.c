@@ -27,7 +27,8 @@ static void sync_done(uv_work_t *work, int status)
     if (status != 0)
         bf_sync_run(&job->sync); /* cancelled: it never ran */
     if (job->result != 0)
-        bf_err("a segment may not survive a power cut: syncing it failed", "session=%s error=\"%s\"", job->session_id,
+        bf_err("a segment may not survive a power cut: syncing it failed",
+               "session=%s error=\"%s\" remedy=\"check the disk of storage.media\"", job->session_id,
                strerror(-job->result));
     free(job);
 }

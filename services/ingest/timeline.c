@@ -93,6 +93,13 @@ static int64_t reorder_90k(const struct bf_au_times *au)
     return delay >= 0 && delay <= BF_TIMELINE_REORDER_90K ? delay : 0;
 }
 
+bool bf_timeline_goes_back(const struct bf_timeline *t, const struct bf_au_times *au)
+{
+    int64_t step = bf_distance_33(t->raw_90k, claimed(t, au));
+
+    return step <= 0 && step >= -BF_TIMELINE_JITTER_90K;
+}
+
 bool bf_timeline_next(struct bf_timeline *t, const struct bf_au_times *au, bool idr, struct bf_timing *ret)
 {
     int64_t step = bf_distance_33(t->raw_90k, claimed(t, au));

@@ -50,6 +50,10 @@ void bf_timeline_init(struct bf_timeline *t, uint32_t frame_90k, int64_t first_9
 /* What comes next has nothing to do with what was before (sender left, silence, lost IDR). */
 void bf_timeline_break(struct bf_timeline *t);
 
+/* Is this access unit's decode time that of the one before, or so little earlier that only the network, or the sender's
+ * clock, can have shaken it? */
+bool bf_timeline_goes_back(const struct bf_timeline *t, const struct bf_au_times *au);
+
 /* False: drop this access unit, an IDR has to come first. `idr`: decoding can start here. */
 bool bf_timeline_next(struct bf_timeline *t, const struct bf_au_times *au, bool idr, struct bf_timing *ret);
 

@@ -247,6 +247,32 @@ static void corrupt_frames_are_left_out(void **state)
     frames_free(&f);
 }
 
+/* Whole access units that a network lost, overtook or repeated: what refers to them is passed on, and counted. */
+static void missing_references_are_counted(void **state)
+{
+    struct place *p = *state;
+    struct frames f = frames_make(320, 240, 120, 30);
+    struct bench b;
+
+    begin(&b, p);
+    feed(&b, &f, 0, 20, 0);
+    feed(&b, &f, 21, 60, 0); /* 21 to 29 refer to 20 by way of the one before */
+    assert_int_equal(bf_packager_counters(b.packager).damaged, 9);
+    feed(&b, &f, 60, 70, 0);
+    feed(&b, &f, 69, 70, 0); /* again */
+    feed(&b, &f, 68, 69, 0); /* late */
+    feed(&b, &f, 70, 90, 0);
+    assert_int_equal(bf_packager_counters(b.packager).damaged, 9);
+    assert_int_equal(bf_packager_counters(b.packager).dropped, 2);
+    feed(&b, &f, 91, 120, 0); /* without the IDR */
+    struct bf_packager_counters c = finish(&b);
+    assert_int_equal(c.damaged, 9 + 29);
+    assert_int_equal(c.discontinuities, 0);
+    struct bf_session_view v = judge(p);
+    bf_session_view_done(&v);
+    frames_free(&f);
+}
+
 static void garbage_is_dropped(void **state)
 {
     struct place *p = *state;
@@ -312,6 +338,7 @@ int main(void)
         AT_PLACE(silence_flushes),
         AT_PLACE(new_parameters_need_a_new_init),
         AT_PLACE(corrupt_frames_are_left_out),
+        AT_PLACE(missing_references_are_counted),
         AT_PLACE(garbage_is_dropped),
         AT_PLACE(goes_on_after_a_crash),
     };

@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -234,6 +235,45 @@ static void half_a_part_is_taken_back(void **state)
     frames_free(&f);
 }
 
+static bool cuts_fail;
+
+/* In the place of libc's: a disk that also refuses to cut off what a failed write has left. */
+int ftruncate(int fd, off_t size)
+{
+    if (cuts_fail) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_ftruncate, fd, size);
+}
+
+static void what_stays_is_cut_off_later(void **state)
+{
+    struct disk *d = *state;
+    struct frames f = frames_make(320, 240, 90, 30);
+    struct bench b;
+
+    begin(&b, d->place, 0);
+    feed(&b, &f, 0, 12);
+    off_t size = size_of(d->place, "seg-0.m4s");
+    set_file_limit((rlim_t)size + 500); /* in the middle of a part, whatever room the disk has */
+    cuts_fail = true;
+    feed(&b, &f, 12, 50);
+    assert_true(size_of(d->place, "seg-0.m4s") > size);
+    set_file_limit(RLIM_INFINITY);
+    feed(&b, &f, 50, 61); /* with an IDR that finds room, but the segment still cannot be ended */
+    assert_int_equal(b.seen.recoveries, 0);
+    cuts_fail = false;
+    assert_int_equal(bf_packager_pause(b.packager), 0);
+    finish(&b);
+    assert_int_equal(size_of(d->place, "seg-0.m4s"), size);
+    struct bf_session_view v = judge(d->place);
+    assert_true(v.ended);
+    assert_int_equal(v.segments[0].bytes, size);
+    bf_session_view_done(&v);
+    frames_free(&f);
+}
+
 static void full_from_the_beginning(void **state)
 {
     struct disk *d = *state;
@@ -313,11 +353,8 @@ static void long_hole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_DISK(goes_on_when_there_is_room),
-        ON_DISK(half_a_part_is_taken_back),
-        ON_DISK(full_from_the_beginning),
-        ON_DISK(reserve_is_for_records),
-        ON_DISK(long_hole),
+        ON_DISK(goes_on_when_there_is_room), ON_DISK(half_a_part_is_taken_back), ON_DISK(what_stays_is_cut_off_later),
+        ON_DISK(full_from_the_beginning),    ON_DISK(reserve_is_for_records),    ON_DISK(long_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

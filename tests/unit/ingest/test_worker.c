@@ -57,7 +57,7 @@ static int listen_somewhere(struct bench *b, enum bf_transport_kind kind, unsign
     return -EADDRINUSE;
 }
 
-static void dial(struct bench *b, enum bf_transport_kind kind, uint16_t port)
+static void dial_as(struct bench *b, enum bf_transport_kind kind, uint16_t port, uint64_t fencing_token)
 {
     const struct bf_transport_options o = {
         .kind = kind,
@@ -65,12 +65,18 @@ static void dial(struct bench *b, enum bf_transport_kind kind, uint16_t port)
         .port = port,
         .latency_ms = 20,
         .passphrase = kind == BF_TRANSPORT_SRT ? "0123456789abcdef0123456789abcdef" : NULL,
+        .fencing_token = fencing_token,
         .timeout_ms = DEADLINE_MS,
     };
     struct bf_error e;
 
     assert_int_equal(bf_transport_dial(&b->sender, &o, &e), 0);
     assert_int_equal(bf_ts_writer_new(&b->writer, b->sender, &e), 0);
+}
+
+static void dial(struct bench *b, enum bf_transport_kind kind, uint16_t port)
+{
+    dial_as(b, kind, port, 0);
 }
 
 static void hang_up(struct bench *b)
@@ -230,6 +236,33 @@ static void sender_comes_back(void **state)
     assert_int_equal(v.n_segments, 4);
     assert_true(v.segments[2].discontinuity);
     bf_session_view_done(&v);
+    release(&b);
+    frames_free(&f);
+}
+
+/* A camera that was killed is back before anybody has noticed that it was gone: one discontinuity as well. */
+static void sender_is_replaced(void **state)
+{
+    struct place *p = *state;
+    struct frames f = frames_make(160, 128, 60, 30);
+    struct bench b;
+
+    uint16_t port = begin(&b, p, BF_TRANSPORT_SRT, true, 5000);
+    send_frames(&b, &f, 0, 45, 0);
+    wait_for(&b, 7);
+    struct bench gone = { .sender = b.sender, .writer = b.writer };
+    dial_as(&b, BF_TRANSPORT_SRT, port, 1);
+    wait_for(&b, 8);
+    send_frames(&b, &f, 0, 60, 123456789);
+    wait_for(&b, 18);
+    assert_null(finish(&b)->failure);
+    assert_int_equal(b.counters.packager.discontinuities, 1);
+    assert_int_equal(b.counters.packager.corrupt, 0);
+    struct bf_session_view v = judge(p);
+    assert_int_equal(v.n_segments, 4);
+    assert_true(v.segments[2].discontinuity);
+    bf_session_view_done(&v);
+    hang_up(&gone);
     release(&b);
     frames_free(&f);
 }
@@ -418,6 +451,7 @@ int main(void)
         AT_PLACE(over_udp),
         AT_PLACE(over_srt),
         AT_PLACE(sender_comes_back),
+        AT_PLACE(sender_is_replaced),
         AT_PLACE(silence_ends_part_and_segment),
         AT_PLACE(garbage_on_the_port),
         AT_PLACE(foreign_source),

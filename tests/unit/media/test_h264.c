@@ -349,12 +349,49 @@ static void hostile_sps_is_refused(void **state)
     }
 }
 
+static void slices_are_numbered(void **state)
+{
+    static const struct {
+        unsigned header, bits, frame_num;
+        bool separate_planes, reference;
+    } table[] = {
+        { 0x41, 4, 0, false, true },  { 0x41, 4, 15, false, true },    { 0x01, 8, 200, false, false },
+        { 0x61, 16, 0, false, true }, { 0x21, 16, 65535, true, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
+        const struct bf_sps sps = { .frame_num_bits = (uint8_t)table[i].bits,
+                                    .separate_planes = table[i].separate_planes };
+        struct writer w = { 0 };
+        uint8_t nal[64];
+        put(&w, 8, table[i].header);
+        put_ue(&w, 300); /* first_mb_in_slice */
+        put_ue(&w, 5);
+        put_ue(&w, 1);
+        put(&w, table[i].separate_planes ? 2 : 0, 1);
+        put(&w, table[i].bits, table[i].frame_num);
+        struct bf_slice slice;
+        const struct bf_nal whole = { .data = nal, .size = escape(&w, nal), .type = BF_NAL_SLICE };
+        assert_int_equal(bf_slice_parse(&whole, &sps, &slice), 0);
+        assert_int_equal(slice.frame_num, table[i].frame_num);
+        assert_int_equal(slice.reference, table[i].reference);
+        const struct bf_nal cut = { .data = nal, .size = 2, .type = BF_NAL_SLICE };
+        assert_int_equal(bf_slice_parse(&cut, &sps, &slice), -EBADMSG);
+    }
+    assert_int_equal(
+        bf_slice_parse(&(struct bf_nal){ 0 }, &(struct bf_sps){ .frame_num_bits = 4 }, &(struct bf_slice){ 0 }),
+        -EBADMSG);
+}
+
 static void codecs_string(void **state)
 {
     char text[12];
     (void)state;
-    assert_string_equal(bf_sps_codecs(&(struct bf_sps){ 66, 0xc0, 31, 0, 0, 0, 1, false }, text), "avc1.42c01f");
-    assert_string_equal(bf_sps_codecs(&(struct bf_sps){ 100, 0, 40, 0, 0, 0, 1, false }, text), "avc1.640028");
+    assert_string_equal(
+        bf_sps_codecs(&(struct bf_sps){ .profile_idc = 66, .constraint_flags = 0xc0, .level_idc = 31 }, text),
+        "avc1.42c01f");
+    assert_string_equal(bf_sps_codecs(&(struct bf_sps){ .profile_idc = 100, .level_idc = 40 }, text), "avc1.640028");
 }
 
 int main(void)
@@ -363,7 +400,7 @@ int main(void)
         cmocka_unit_test(nal_units_are_found),   cmocka_unit_test(access_unit_is_described),
         cmocka_unit_test(capture_time_survives), cmocka_unit_test(capture_time_among_other_messages),
         cmocka_unit_test(sps_is_read),           cmocka_unit_test(hostile_sps_is_refused),
-        cmocka_unit_test(codecs_string),
+        cmocka_unit_test(slices_are_numbered),   cmocka_unit_test(codecs_string),
     };
     return cmocka_run_group_tests_name("h264", tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "fixture.h"
+#include "media/transport_stream_id.h"
 
 #define PASSPHRASE "0123456789abcdef0123456789abcdef"
 
@@ -110,6 +111,23 @@ static void udp_takes_only_transport_streams(void **state)
     assert_int_equal(bf_transport_counters(in).refused_form, 6);
     assert_int_equal(bf_transport_counters(in).datagrams, 1);
     close(fd);
+    bf_transport_free(in);
+}
+
+/* The second of two equal ones means nothing, wherever it comes from; an equal one later on is another matter. */
+static void udp_repetitions_are_left_out(void **state)
+{
+    static const uint8_t sent[] = { 1, 1, 2, 2, 2, 1, 3 }, wanted[] = { 1, 2, 1, 3 };
+    struct bf_transport *in = listen_on_loopback(BF_TRANSPORT_UDP, 1000, NULL);
+    struct bf_transport *out = dial_loopback(BF_TRANSPORT_UDP, bf_transport_port(in), NULL);
+    (void)state;
+    for (size_t i = 0; i < sizeof(sent); i++)
+        send_number(out, sent[i]);
+    for (size_t i = 0; i < sizeof(wanted); i++)
+        assert_datagram(in, wanted[i]);
+    assert_int_equal(bf_transport_counters(in).repeated, 3);
+    assert_int_equal(bf_transport_counters(in).datagrams, 4);
+    bf_transport_free(out);
     bf_transport_free(in);
 }
 
@@ -219,6 +237,19 @@ static void a_port_can_be_used_again(void **state)
     bf_transport_free(other);
 }
 
+static int dial_as(struct bf_transport **ret, uint16_t port, const char *passphrase, uint64_t fencing_token)
+{
+    const struct bf_transport_options options = { .kind = BF_TRANSPORT_SRT,
+                                                  .host = "127.0.0.1",
+                                                  .port = port,
+                                                  .latency_ms = 20,
+                                                  .passphrase = passphrase,
+                                                  .fencing_token = fencing_token,
+                                                  .timeout_ms = 5000 };
+    struct bf_error e = { "" };
+    return bf_transport_dial(ret, &options, &e);
+}
+
 static int dial_with(uint16_t port, const char *passphrase, unsigned timeout_ms)
 {
     const struct bf_transport_options options = { .kind = BF_TRANSPORT_SRT,
@@ -281,6 +312,186 @@ static void a_second_caller_is_refused(void **state)
     bf_transport_free(in);
 }
 
+/* A camera that was killed has come back: what its first life left behind must not keep it out. */
+static void a_higher_token_takes_the_place(void **state)
+{
+    static const struct {
+        uint64_t token;
+        const char *passphrase;
+        int code;
+    } refused[] = { { 4, PASSPHRASE, -ECONNREFUSED },
+                    { 5, PASSPHRASE, -ECONNREFUSED },
+                    { 0, PASSPHRASE, -ECONNREFUSED },
+                    { 6, NULL, -EACCES },
+                    { UINT64_MAX, "not the passphrase", -EACCES } };
+    struct bf_transport *in = listen_on_loopback(BF_TRANSPORT_SRT, 5000, PASSPHRASE), *first, *second, *third = NULL;
+    uint16_t port = bf_transport_port(in);
+    uint8_t got[2048];
+    (void)state;
+    assert_int_equal(dial_as(&first, port, PASSPHRASE, 5), 0);
+    send_number(first, 1);
+    assert_datagram(in, 1);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        assert_int_equal(dial_as(&third, port, refused[i].passphrase, refused[i].token), refused[i].code);
+        send_number(first, 2);
+        assert_datagram(in, 2);
+    }
+
+    assert_int_equal(dial_as(&second, port, PASSPHRASE, 6), 0);
+    uint64_t before = bf_mono_ms();
+    assert_int_equal(bf_transport_recv(in, got, sizeof(got)), -EPIPE);
+    assert_in_range(bf_mono_ms() - before, 0, 1500); /* far less than a peer may be idle */
+    send_number(second, 3);
+    assert_datagram(in, 3);
+    assert_int_equal(dial_as(&third, port, PASSPHRASE, 5), -ECONNREFUSED); /* who lost the place does not get it back */
+    send_number(second, 4);
+    assert_datagram(in, 4);
+    bf_transport_free(first);
+    bf_transport_free(second);
+    bf_transport_free(in);
+}
+
+/* With the right passphrase, but without anything to say, or with nothing that makes sense. */
+static void who_sends_nothing_of_use_is_sent_away(void **state)
+{
+    struct bf_transport *in = listen_on_loopback(BF_TRANSPORT_SRT, 300, PASSPHRASE), *idle, *next;
+    const uint8_t nonsense[BF_DATAGRAM_SIZE] = { 0 };
+    uint8_t got[2048];
+    (void)state;
+    for (unsigned sends_nonsense = 0; sends_nonsense < 2; sends_nonsense++) {
+        assert_int_equal(dial_as(&idle, bf_transport_port(in), PASSPHRASE, UINT64_MAX), 0);
+        for (unsigned i = 0; i < 50 * sends_nonsense; i++)
+            assert_int_equal(bf_transport_send(idle, nonsense, sizeof(nonsense)), 0);
+        uint64_t before = bf_mono_ms();
+        int code = bf_transport_recv(in, got, sizeof(got));
+        if (code == -ETIMEDOUT) /* it was accepted within this call, so not silent for the whole of it */
+            code = bf_transport_recv(in, got, sizeof(got));
+        assert_int_equal(code, -EPIPE);
+        assert_in_range(bf_mono_ms() - before, 290, 1500);
+        assert_int_equal(bf_transport_counters(in).refused_form, 50 * sends_nonsense);
+
+        assert_int_equal(dial_as(&next, bf_transport_port(in), PASSPHRASE, 1), 0);
+        send_number(next, 1);
+        assert_datagram(in, 1);
+        bf_transport_free(next);
+        bf_transport_free(idle);
+        assert_int_equal(bf_transport_recv(in, got, sizeof(got)), -EPIPE);
+    }
+    bf_transport_free(in);
+}
+
+struct intruder {
+    pthread_t thread;
+    uint16_t port;
+    int code;
+};
+
+static void *intrude(void *user)
+{
+    struct intruder *i = user;
+    struct bf_transport *t = NULL;
+    i->code = dial_as(&t, i->port, "not the passphrase", UINT64_MAX);
+    return NULL;
+}
+
+/* Each has libsrt derive a key on the thread that receives: while somebody sends, ten a second may. */
+static void a_crowd_without_the_passphrase_is_kept_out(void **state)
+{
+    enum { CROWD = 32 };
+    struct bf_transport *in = listen_on_loopback(BF_TRANSPORT_SRT, 5000, PASSPHRASE), *out;
+    struct intruder crowd[CROWD];
+    unsigned looked_at = 0, sent_away = 0;
+    (void)state;
+    assert_int_equal(dial_as(&out, bf_transport_port(in), PASSPHRASE, 1), 0);
+    send_number(out, 1);
+    assert_datagram(in, 1);
+    for (size_t i = 0; i < CROWD; i++) {
+        crowd[i] = (struct intruder){ .port = bf_transport_port(in) };
+        assert_int_equal(pthread_create(&crowd[i].thread, NULL, intrude, &crowd[i]), 0);
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        pthread_join(crowd[i].thread, NULL);
+        looked_at += crowd[i].code == -EACCES;
+        sent_away += crowd[i].code == -ECONNREFUSED;
+    }
+    assert_int_equal(looked_at + sent_away, CROWD);
+    assert_true(looked_at > 0 && sent_away > 0);
+    send_number(out, 2);
+    assert_datagram(in, 2);
+    bf_transport_free(out);
+    bf_transport_free(in);
+}
+
+static void put_words(uint8_t *to, const uint32_t *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word = htonl(words[i]);
+        memcpy(to + i * 4, &word, 4);
+    }
+}
+
+/* A handshake of SRT before 1.3 (version 4), as UDT defines it: header of four words, then version, type, first sequence
+ * number, packet size, window, request, socket, cookie, address. Returns the cookie of the answer. */
+static uint32_t old_handshake(int fd, uint16_t port, uint32_t request, uint32_t cookie)
+{
+    const uint32_t words[16] = { 0x80000000, 0, 0, 0, 4, 2, 1, 1500, 8192, request, 77, cookie };
+    const struct timeval patience = { .tv_sec = 2 };
+    uint8_t packet[64], answer[256] = { 0 };
+    uint32_t word;
+    put_words(packet, words, 16);
+    raw_send(fd, port, packet, sizeof(packet));
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+    assert_true(recv(fd, answer, sizeof(answer), 0) >= 16);
+    memcpy(&word, answer + 11 * 4, 4);
+    return ntohl(word);
+}
+
+/* Such a caller would be let in first and asked for the passphrase later, or never. */
+static void handshakes_that_prove_nothing_are_refused(void **state)
+{
+    struct bf_transport *in = listen_on_loopback(BF_TRANSPORT_SRT, 300, PASSPHRASE);
+    uint8_t got[2048];
+    int fd = raw_udp();
+    (void)state;
+    uint32_t cookie = old_handshake(fd, bf_transport_port(in), 1, 0);
+    assert_int_not_equal(cookie, 0);
+    old_handshake(fd, bf_transport_port(in), UINT32_MAX, cookie);
+    assert_int_equal(bf_transport_recv(in, got, sizeof(got)), -ETIMEDOUT);
+    struct bf_transport *out = dial_loopback(BF_TRANSPORT_SRT, bf_transport_port(in), PASSPHRASE);
+    send_number(out, 1);
+    assert_datagram(in, 1);
+    close(fd);
+    bf_transport_free(out);
+    bf_transport_free(in);
+}
+
+static void stream_ids_are_read_strictly(void **state)
+{
+    static const struct {
+        const char *stream_id;
+        uint64_t token;
+    } table[] = {
+        { "#!::m=publish,belfry_token=00000001000000ff", 0x1000000ff },
+        { "#!::belfry_token=ffffffffffffffff,m=publish", UINT64_MAX },
+        { "#!::belfry_token=00000001000000ff0", 0 },
+        { "#!::belfry_token=00000001000000f", 0 },
+        { "#!::belfry_token=00000001000000fF", 0 },
+        { "#!::belfry_token=-000000100000000", 0 },
+        { "#!::belfry_token=,,=0000000000000", 0 },
+        { "#!::xbelfry_token=00000001000000ff", 0 },
+        { "belfry_token=00000001000000ff", 0 },
+        { "#!::", 0 },
+        { "", 0 },
+        { NULL, 0 },
+    };
+    char made[BF_STREAM_ID_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        assert_int_equal(bf_stream_id_token(table[i].stream_id), table[i].token);
+    bf_stream_id_make(made, 0xfedcba9876543210);
+    assert_int_equal(bf_stream_id_token(made), 0xfedcba9876543210);
+}
+
 /* What was sent before the end arrives before the end is told. */
 static void deliver_tail(unsigned tail)
 {
@@ -295,6 +506,40 @@ static void deliver_tail(unsigned tail)
     assert_int_equal(bf_transport_recv(in, got, sizeof(got)), -EPIPE);
     assert_int_equal(bf_transport_recv(in, got, sizeof(got)), -ETIMEDOUT);
     bf_transport_free(in);
+}
+
+/* Also to who is told to stop only then. The latency is long beside the time that a goodbye takes to be heard, if the
+ * network does not lose it. */
+static void tail_after_cancel(bool goodbye_is_heard)
+{
+    enum { TAIL = 20 };
+    const struct bf_transport_options options = {
+        .kind = BF_TRANSPORT_SRT, .host = "127.0.0.1", .latency_ms = 400, .passphrase = PASSPHRASE, .timeout_ms = 5000
+    };
+    struct bf_transport *in = NULL;
+    uint8_t got[2048];
+    assert_int_equal(bf_transport_listen(&in, &options, NULL), 0);
+    struct bf_transport *out = dial_loopback(BF_TRANSPORT_SRT, bf_transport_port(in), PASSPHRASE);
+    for (unsigned i = 0; i < TAIL; i++)
+        send_number(out, (uint8_t)i);
+    if (goodbye_is_heard) {
+        bf_transport_free(out); /* returns when the receiver's libsrt has acknowledged it all */
+        out = NULL;
+    }
+    assert_datagram(in, 0);
+    bf_transport_cancel(in);
+    for (unsigned i = 1; i < TAIL; i++)
+        assert_datagram(in, (uint8_t)i);
+    assert_int_equal(bf_transport_recv(in, got, sizeof(got)), -ECANCELED);
+    bf_transport_free(out);
+    bf_transport_free(in);
+}
+
+static void the_tail_outlives_a_cancel(void **state)
+{
+    (void)state;
+    tail_after_cancel(true);
+    tail_after_cancel(false);
 }
 
 /* Who reads meets the end before the first packet, between two, or after the last: so more than once. */
@@ -466,6 +711,7 @@ int main(void)
         cmocka_unit_test(srt_datagrams_arrive),
         cmocka_unit_test(udp_takes_only_transport_streams),
         cmocka_unit_test(udp_takes_only_the_named_source),
+        cmocka_unit_test(udp_repetitions_are_left_out),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(a_taken_port_is_told),
         cmocka_unit_test(a_port_can_be_used_again),
@@ -473,7 +719,13 @@ int main(void)
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(a_second_caller_is_refused),
         cmocka_unit_test(callers_at_the_same_moment),
+        cmocka_unit_test(a_higher_token_takes_the_place),
+        cmocka_unit_test(who_sends_nothing_of_use_is_sent_away),
+        cmocka_unit_test(a_crowd_without_the_passphrase_is_kept_out),
+        cmocka_unit_test(handshakes_that_prove_nothing_are_refused),
+        cmocka_unit_test(stream_ids_are_read_strictly),
         cmocka_unit_test(the_tail_is_delivered),
+        cmocka_unit_test(the_tail_outlives_a_cancel),
         cmocka_unit_test(a_sender_sees_its_receiver_leave),
         cmocka_unit_test(udp_needs_no_receiver),
         cmocka_unit_test(silence_is_told_in_time),

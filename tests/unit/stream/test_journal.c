@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -326,6 +327,51 @@ static void failed_append_leaves_nothing(void **state)
     assert_int_equal(why, -EAGAIN);
 }
 
+static bool cuts_fail;
+
+/* In the place of libc's: a disk that also refuses to cut off what a failed write has left. */
+int ftruncate(int fd, off_t size)
+{
+    if (cuts_fail) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_ftruncate, fd, size);
+}
+
+/* Half a record stays at the end: nothing follows it until it could be cut off, and then the writer goes on. */
+static void what_stays_is_cut_off_later(void **state)
+{
+    struct place *p = *state;
+    struct bf_journal_writer *w = NULL;
+    struct test_record r;
+    struct rlimit before;
+    int why;
+
+    write_five(p->dirfd);
+    off_t size = size_of(p->dirfd);
+    assert_int_equal(bf_journal_writer_open(&w, p->dirfd, NULL), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit tight = { .rlim_cur = (rlim_t)size + 6, .rlim_max = before.rlim_max };
+    make_part(&r, 3, 0, 3000);
+    cuts_fail = true;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    int failed = bf_journal_append(w, &r.record);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(failed == -EFBIG || failed == -ENOSPC);
+    assert_int_equal(size_of(p->dirfd), size + 6);
+    assert_int_equal(bf_journal_append(w, &r.record), -EIO);
+    assert_int_equal(size_of(p->dirfd), size + 6);
+    assert_int_equal(count(p->dirfd, &why), 5);
+
+    cuts_fail = false;
+    append(w, &r);
+    bf_journal_writer_free(w);
+    assert_int_equal(count(p->dirfd, &why), 6);
+    assert_int_equal(why, -EAGAIN);
+}
+
 static void refuses_records_that_are_too_long(void **state)
 {
     struct place *p = *state;
@@ -367,6 +413,7 @@ int main(void)
         cmocka_unit_test(parse_refuses),
         cmocka_unit_test(parse_refuses_a_record_of_no_kind),
         ON_DISK(failed_append_leaves_nothing),
+        ON_DISK(what_stays_is_cut_off_later),
         ON_DISK(refuses_records_that_are_too_long),
         ON_DISK(does_not_follow_links),
     };
