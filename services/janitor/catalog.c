@@ -90,13 +90,22 @@ void bf_catalog_unfollow(struct bf_catalog *c, struct bf_followed *f)
     }
 }
 
+/* Pictures are dated by the camera's clock, a session's id by the gateway's: nothing has ended before it was ordered. A
+ * camera that was switched off for months and has no clock must not have its recordings deleted as soon as they are made. */
+static uint64_t ended_at_ms(const Belfry__V1__Recording *recording)
+{
+    uint64_t ordered_ms = bf_ulid_time_ms(recording->session_id);
+
+    return recording->ended_at_ms > ordered_ms ? recording->ended_at_ms : ordered_ms;
+}
+
 int bf_catalog_keep(struct bf_catalog *c, int dirfd, const Belfry__V1__Recording *recording)
 {
     struct bf_kept_recording *list = reallocarray(c->recordings, c->n_recordings + 1, sizeof *list);
     if (list == NULL)
         return -ENOMEM;
     c->recordings = list;
-    struct bf_kept_recording fresh = { .ended_at_ms = recording->ended_at_ms,
+    struct bf_kept_recording fresh = { .ended_at_ms = ended_at_ms(recording),
                                        .bytes = bf_recording_disk_bytes(dirfd, recording),
                                        .protected = recording->protected_,
                                        .present = true };

@@ -10,8 +10,8 @@
 struct bf_kept_recording {
     char camera[BF_ID_SIZE];
     char id[BF_ULID_SIZE];
-    uint64_t ended_at_ms;
-    uint64_t bytes; /* on disk */
+    uint64_t ended_at_ms; /* by its pictures, and not before the session was ordered */
+    uint64_t bytes;       /* on disk */
     bool protected, present;
 };
 

@@ -30,7 +30,9 @@ static struct bf_kept_recording *find_recording(struct bf_janitor *j, const stru
         bf_janitor_look(j);
         k = bf_catalog_recording(&j->catalog, id);
     }
-    if (k == NULL)
+    if (k == NULL && bf_janitor_is_archiving(j, id))
+        answer(j, m, "busy", "the recording is just being finished; try again in a second");
+    else if (k == NULL)
         answer(j, m, "not_found", "there is no such recording");
     return k;
 }

@@ -87,6 +87,9 @@ void bf_janitor_purge(struct bf_janitor *j, struct bf_followed *f);
 /* Answers `asker` when the picture is there. -EAGAIN: there is none yet; -EBUSY: enough are being made. */
 int bf_janitor_snapshot(struct bf_janitor *j, const struct bf_followed *f, const struct bf_asker *asker);
 void bf_janitor_cancel(struct bf_janitor *j);
+/* Is that session just being made a recording? Others see one as soon as its file stands there, which is before the loop
+ * hears that the work is done. */
+bool bf_janitor_is_archiving(const struct bf_janitor *j, const char *session);
 unsigned bf_janitor_progress(const struct bf_janitor *j, const struct bf_followed *f); /* percent */
 
 /* ---- what the others are told (tell.c) ---- */

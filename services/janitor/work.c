@@ -196,9 +196,14 @@ void bf_janitor_archive(struct bf_janitor *j, struct bf_followed *f)
         f->working = true;
 }
 
+bool bf_janitor_is_archiving(const struct bf_janitor *j, const char *session)
+{
+    return j->archiving != NULL && strcmp(j->archiving->id, session) == 0;
+}
+
 unsigned bf_janitor_progress(const struct bf_janitor *j, const struct bf_followed *f)
 {
-    if (j->archiving == NULL || strcmp(j->archiving->id, f->id) != 0)
+    if (!bf_janitor_is_archiving(j, f->id))
         return 0;
     unsigned percent = atomic_load(&j->archiving->progress);
     return percent < 100 ? percent : 99; /* 100 is when the recording is there */

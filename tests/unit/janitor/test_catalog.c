@@ -56,6 +56,24 @@ static void test_finds(void **state)
     assert_int_equal(bf_catalog_recording_bytes(&w->catalog), 1010);
 }
 
+/* A camera without a clock dates its pictures long ago; one whose clock is ahead dates them later. */
+static void test_nothing_ended_before_it_began(void **state)
+{
+    struct world *w = *state;
+    char young[BF_ULID_SIZE], old[BF_ULID_SIZE];
+
+    bf_ulid_make(young, STARTED_MS + 5000);
+    bf_ulid_make(old, STARTED_MS - 5000);
+    for (int i = 0; i < 2; i++) {
+        const char *id = i == 0 ? young : old;
+        _cleanup_(bf_closep) int dirfd = make_ended_session(&w->media, id, true, 1);
+        write_recording(w, dirfd, id, w->key);
+    }
+    scan(w);
+    assert_int_equal(bf_catalog_recording(&w->catalog, young)->ended_at_ms, STARTED_MS + 5000);
+    assert_int_equal(bf_catalog_recording(&w->catalog, old)->ended_at_ms, STARTED_MS);
+}
+
 static void test_order(void **state)
 {
     struct world *w = *state;
@@ -161,6 +179,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_finds),
+                                        TEST(test_nothing_ended_before_it_began),
                                         TEST(test_order),
                                         TEST(test_foreign_names),
                                         TEST(test_recording_of_nobody),
