@@ -6,7 +6,9 @@
 #include <stdatomic.h>
 
 #include "gateway/calls.h"
+#include "gateway/demand.h"
 #include "gateway/events.h"
+#include "gateway/idempotency.h"
 #include "gateway/live.h"
 #include "gateway/metrics.h"
 #include "gateway/recordings.h"
@@ -25,11 +27,14 @@ struct bf_app {
     struct bf_events *events;
     struct bf_metrics *metrics;
     struct bf_calls *calls;
+    struct bf_idempotency *idempotency;
+    struct bf_demand *demand;   /* NULL: media only */
     int media_dirfd, web_dirfd; /* web_dirfd -1: there are no pages */
     unsigned max_listeners;     /* of events at a time: each holds a thread */
     atomic_uint listeners;
     atomic_bool ready; /* the loop says: broker connected, an ingest node online; media only: the directory is there */
     atomic_bool connected;
+    atomic_bool superseded; /* an ingest node obeys another gateway */
 };
 
 /* Fills app->routes. */

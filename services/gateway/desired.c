@@ -18,6 +18,8 @@ static Belfry__V1__Lease lease_of(const struct bf_gateway *g, const struct bf_no
     lease.generation = node->generation;
     lease.epoch = g->lease_epoch;
     lease.lease_ms = g->config->gateway.lease_ms;
+    lease.holder_boot_id.data = (uint8_t *)bf_service_boot_id(g->service);
+    lease.holder_boot_id.len = BF_ORCH_BOOT_ID_SIZE;
     return lease;
 }
 

@@ -57,6 +57,13 @@ void bf_gateway_run_errand(struct bf_gateway *g, struct bf_call *call)
         bf_gateway_fail_call(call, 409, "nothing_live", NULL, "Nothing is live on this camera to take a picture of.");
         return;
     }
+    const struct bf_node *janitor = bf_orch_node(g->orch, BF_ROLE_JANITOR, g->config->janitor.node);
+    if (janitor != NULL && janitor->superseded) {
+        char detail[384];
+        bf_gateway_fail_call(call, 409, "superseded", NULL,
+                             bf_orch_superseded_detail(g->orch, janitor, detail, sizeof detail));
+        return;
+    }
     if (g->n_errands == BF_COUNT_OF(g->errands)) {
         bf_gateway_fail_call(call, 503, "busy", NULL, "The janitor has enough to do already; try again.");
         return;

@@ -128,6 +128,9 @@ static void take_gauges(struct bf_gateway *g)
         cameras[i].live = s->phase == BF_STREAM_LIVE;
         gauges.streams_live += cameras[i].live;
     }
+    for (int role = BF_ROLE_CAMERA; role <= BF_ROLE_JANITOR; role++)
+        gauges.superseded[role] = (unsigned)bf_orch_nodes_superseded(g->orch, (enum bf_role)role);
+    gauges.lease_epoch = g->lease_epoch;
     gauges.ingest_online = (unsigned)bf_orch_nodes_online(g->orch, BF_ROLE_INGEST);
     gauges.janitor_online = (unsigned)bf_orch_nodes_online(g->orch, BF_ROLE_JANITOR);
     gauges.sessions_followed = (unsigned)bf_live_count(g->app.live);
@@ -142,7 +145,30 @@ static void note_readiness(struct bf_gateway *g)
     bool connected = bf_orch_bus_connected(g->orch);
 
     atomic_store(&g->app.connected, connected);
+    atomic_store(&g->app.superseded, bf_orch_nodes_superseded(g->orch, BF_ROLE_INGEST) > 0);
     atomic_store(&g->app.ready, connected && bf_orch_nodes_online(g->orch, BF_ROLE_INGEST) > 0);
+}
+
+/* Sessions that viewers have begun end when nobody watches any more; the time begins when one is live. While nothing can
+ * be ordered nothing is stopped. */
+static void stop_idle(struct bf_gateway *g)
+{
+    uint64_t now_ms = bf_mono_ms();
+
+    for (size_t i = 0; i < g->config->n_cameras; i++) {
+        const struct bf_stream *s = bf_orch_stream(g->orch, i);
+        struct bf_demand_camera *demand = bf_demand_of(g->app.demand, s->camera);
+
+        if (demand == NULL)
+            continue;
+        if (s->phase != BF_STREAM_LIVE || !s->want.on_demand || !bf_orch_bus_connected(g->orch))
+            bf_demand_seen(demand, now_ms);
+        if (!bf_demand_is_idle(demand, now_ms))
+            continue;
+        bf_info("nobody watches any more", "camera=%s session=%s idle_timeout_ms=%u", s->camera, s->session,
+                g->config->cameras[i].idle_timeout_ms);
+        bf_orch_stop(g->orch, s->camera, 0, now_ms); /* ticket 0: nobody waits for the answer */
+    }
 }
 
 void bf_gateway_on_tick(uv_timer_t *timer)
@@ -153,6 +179,7 @@ void bf_gateway_on_tick(uv_timer_t *timer)
         bf_media_only_tick(g);
     } else {
         bf_orch_tick(g->orch, bf_mono_ms());
+        stop_idle(g);
         bf_gateway_settle(g);
         bf_gateway_expire_errands(g, bf_mono_ms());
         note_readiness(g);
@@ -197,8 +224,11 @@ static void release(struct bf_gateway *g)
     bf_recordings_free(BF_TAKE(g->app.recordings));
     bf_events_free(BF_TAKE(g->app.events));
     bf_metrics_free(BF_TAKE(g->app.metrics));
+    bf_idempotency_free(BF_TAKE(g->app.idempotency));
+    bf_demand_free(BF_TAKE(g->app.demand));
     bf_closep(&g->app.media_dirfd);
     bf_closep(&g->app.web_dirfd);
+    bf_closep(&g->order_lock);
     for (size_t i = 0; g->told != NULL && i < g->config->n_cameras; i++)
         free(g->told[i]);
     free(g->told);

@@ -15,6 +15,7 @@ int bf_gateway_with_state(void *state, Belfry__V1__NodeStatus *node, int (*pack)
                           void *pack_user);
 void bf_gateway_connected(void *state);
 void bf_gateway_disconnected(void *state);
+void bf_gateway_on_clock_gap(void *state, const struct bf_clock_gap *gap);
 
 void bf_gateway_on_camera_state(void *state, const struct bf_incoming *m);
 void bf_gateway_on_ingest_state(void *state, const struct bf_incoming *m);

@@ -33,6 +33,7 @@ struct bf_gateway {
     struct bf_orch *orch;
     struct bf_http_server *http;
     uint64_t lease_epoch;
+    int order_lock; /* held by the one gateway of a state directory that orders; -1: none */
 
     struct bf_camera_facts *facts; /* by the camera's index */
     char **told;                   /* what listeners were told of each camera last */
@@ -70,6 +71,17 @@ int bf_outcome_status(enum bf_outcome o);           /* as HTTP */
 uint64_t bf_gateway_add_pending(struct bf_gateway *g, struct bf_call *call, const struct bf_asker *asker, bool is_stop);
 /* Why nothing new may be started at all; NULL when it may. */
 const char *bf_gateway_start_forbidden(const struct bf_gateway *g);
+
+/* alarms.c */
+void bf_gateway_alarm(struct bf_gateway *g, const char *node, const char *code, const char *detail, bool active);
+struct bf_standing {
+    bool superseded, contested, cloned; /* as in struct bf_node */
+    bool clock_off;                     /* it is not heard for its clock, or ours */
+};
+struct bf_standing bf_gateway_standing(const struct bf_gateway *g, enum bf_role role, const char *id);
+/* After the report: says what has changed since `before`. */
+void bf_gateway_tell_standing(struct bf_gateway *g, enum bf_role role, const char *id, struct bf_standing before,
+                              const struct bf_node_report *report);
 
 /* operator.c */
 void bf_gateway_answer_operator(struct bf_gateway *g, const struct bf_asker *asker, const struct bf_orch_answer *a);

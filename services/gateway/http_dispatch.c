@@ -169,5 +169,5 @@ int bf_http_dispatch(struct bf_http_server *s, struct bf_request *r, const char 
     if (found < 0)
         return not_allowed(r, methods);
     bf_pace_begin(&r->pace, patience_ms(app->routes[*ret_route]));
-    return app->routes[*ret_route]->handle(r);
+    return bf_handle_once(r, app->routes[*ret_route]);
 }

@@ -250,6 +250,46 @@ bool bf_etag_matches(const char *header, const char *etag)
     return false;
 }
 
+/* Between quotes only a quote and a backslash are escaped. Returns how many bytes it took with the quotes, or 0. */
+static size_t take_quoted(const char *header, char *ret, size_t size)
+{
+    const char *at = header + 1;
+    size_t n = 0;
+
+    for (; *at != '"'; at++) {
+        if (*at == '\\' && (*++at != '"' && *at != '\\'))
+            return 0;
+        if (*at < ' ' || *at > '~' || n + 1 >= size)
+            return 0;
+        ret[n++] = *at;
+    }
+    ret[n] = '\0';
+    return (size_t)(at + 1 - header);
+}
+
+/* A comma would be two headers that somebody has joined. */
+static size_t take_plain(const char *header, char *ret, size_t size)
+{
+    size_t n = 0;
+
+    for (const char *at = header; *at > ' ' && *at <= '~' && strchr("\"\\,;", *at) == NULL; at++) {
+        if (n + 1 >= size)
+            return 0;
+        ret[n++] = *at;
+    }
+    ret[n] = '\0';
+    return n;
+}
+
+int bf_idempotency_key_parse(char ret[static BF_IDEMPOTENCY_KEY_SIZE], const char *header)
+{
+    const char *at = skip_blanks(header);
+    size_t taken =
+        *at == '"' ? take_quoted(at, ret, BF_IDEMPOTENCY_KEY_SIZE) : take_plain(at, ret, BF_IDEMPOTENCY_KEY_SIZE);
+
+    return taken == 0 || ret[0] == '\0' || *skip_blanks(at + taken) != '\0' ? -EBADMSG : 0;
+}
+
 bool bf_is_json_type(const char *header)
 {
     static const char json[] = "application/json";

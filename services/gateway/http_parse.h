@@ -54,6 +54,10 @@ struct bf_range bf_range_parse(const char *header, uint64_t size);
 bool bf_accepts_gzip(const char *header);
 /* Does If-None-Match (or NULL) name this entity tag (with its quotes), weakly compared, or "*"? */
 bool bf_etag_matches(const char *header, const char *etag);
+#define BF_IDEMPOTENCY_KEY_SIZE 65
+/* The value of Idempotency-Key: a string as RFC 8941 section 3.3.3 has it, as the draft asks for, or plain as most
+ * clients send it; both give the same key. -EBADMSG unless it is 1 to 64 printable ASCII characters and nothing else. */
+int bf_idempotency_key_parse(char ret[static BF_IDEMPOTENCY_KEY_SIZE], const char *header);
 /* Is it application/json, with or without parameters? */
 bool bf_is_json_type(const char *header);
 

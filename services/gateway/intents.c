@@ -18,11 +18,11 @@
 
 static json_t *intent_json(const struct bf_intent *i)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:s*, s:i, s:i, s:i, s:i, s:i}", "camera", i->camera, "session",
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s*, s:i, s:i, s:i, s:i, s:i}", "camera", i->camera, "session",
                      i->session, "ingest", i->ingest, "stopping", (int)i->stopping, "record", (int)i->want.record,
-                     "profile", bf_want_profile_name(&i->want), "width", (int)i->want.width, "height",
-                     (int)i->want.height, "fps", (int)i->want.fps, "bitrate_kbps", (int)i->want.bitrate_kbps, "gop_ms",
-                     (int)i->want.gop_ms);
+                     "on_demand", (int)i->want.on_demand, "profile", bf_want_profile_name(&i->want), "width",
+                     (int)i->want.width, "height", (int)i->want.height, "fps", (int)i->want.fps, "bitrate_kbps",
+                     (int)i->want.bitrate_kbps, "gop_ms", (int)i->want.gop_ms);
 }
 
 int bf_intents_store(int state_dirfd, const struct bf_intent *list, size_t n)
@@ -43,11 +43,12 @@ int bf_intents_store(int state_dirfd, const struct bf_intent *list, size_t n)
 static bool parse_intent(struct bf_intent *ret, json_t *json)
 {
     const char *camera, *session, *ingest, *profile = "balanced"; /* of files that do not say */
-    int stopping, record, width, height, fps, bitrate, gop;
+    int stopping, record, on_demand = 0, width, height, fps, bitrate, gop;
 
-    if (json_unpack(json, "{s:s, s:s, s:s, s:b, s:b, s?s, s:i, s:i, s:i, s:i, s:i}", "camera", &camera, "session",
-                    &session, "ingest", &ingest, "stopping", &stopping, "record", &record, "profile", &profile, "width",
-                    &width, "height", &height, "fps", &fps, "bitrate_kbps", &bitrate, "gop_ms", &gop) != 0)
+    if (json_unpack(json, "{s:s, s:s, s:s, s:b, s:b, s?b, s?s, s:i, s:i, s:i, s:i, s:i}", "camera", &camera, "session",
+                    &session, "ingest", &ingest, "stopping", &stopping, "record", &record, "on_demand", &on_demand,
+                    "profile", &profile, "width", &width, "height", &height, "fps", &fps, "bitrate_kbps", &bitrate,
+                    "gop_ms", &gop) != 0)
         return false;
     const struct bf_profile *known = bf_profile_named(profile);
     if (known == NULL || !bf_id_valid(camera) || !bf_ulid_valid(session) || !bf_id_valid(ingest) || width < 0 ||
@@ -55,6 +56,7 @@ static bool parse_intent(struct bf_intent *ret, json_t *json)
         return false;
     *ret = (struct bf_intent){
         .want = { .record = record != 0,
+                  .on_demand = on_demand != 0,
                   .profile = known->id,
                   .width = (uint32_t)width,
                   .height = (uint32_t)height,

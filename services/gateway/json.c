@@ -82,6 +82,7 @@ json_t *bf_json_stream(const struct bf_orch *o, const struct bf_stream *s)
     json_object_set_new(out, "detail", json_string(bf_orch_detail(o, s, detail, sizeof detail)));
     json_object_set_new(out, "profile", there && profile != NULL ? json_string(profile) : json_null());
     json_object_set_new(out, "record", json_boolean(there && s->want.record));
+    json_object_set_new(out, "on_demand", json_boolean(there && s->want.on_demand));
     json_object_set_new(out, "started_at", there ? time_or_null(bf_ulid_time_ms(s->session)) : json_null());
     json_object_set_new(out, "ready_ms",
                         s->ready_ms != 0 && s->phase == BF_STREAM_LIVE ? json_integer((json_int_t)s->ready_ms)
@@ -125,6 +126,7 @@ json_t *bf_json_camera(const struct bf_orch *o, const struct bf_camera_config *c
     json_object_set_new(out, "encoder", f->encoder[0] == '\0' ? json_null() : json_string(f->encoder));
     json_object_set_new(out, "video", video(c, f));
     json_object_set_new(out, "profile", json_string(c->profile));
+    json_object_set_new(out, "on_demand", json_boolean(c->on_demand));
     json_object_set_new(out, "stream", bf_json_stream(o, bf_orch_stream_of(o, c->id)));
     if (!with_counters)
         return out;

@@ -36,6 +36,7 @@ static const struct bf_service_def gateway = {
     .with_state = bf_gateway_with_state,
     .connected = bf_gateway_connected,
     .disconnected = bf_gateway_disconnected,
+    .clock_gap = bf_gateway_on_clock_gap,
     .drain_ms = 6000, /* a connection that idles gives its thread back within two seconds */
     .alone = bf_gateway_alone,
     .probe = bf_gateway_probe,

@@ -37,6 +37,15 @@ int bf_media_refuse(struct bf_request *r, int error, unsigned life_s, const char
     }
 }
 
+/* Whose going away is waited for, where the camera runs for its viewers only. */
+static void note_presence(struct bf_request *r, struct bf_live_session *s)
+{
+    struct bf_demand_camera *demand = bf_demand_of(r->app->demand, r->params.camera);
+
+    if (demand != NULL && r->method == BF_GET && !bf_live_ended(s))
+        bf_demand_seen(demand, bf_mono_ms());
+}
+
 int bf_media_acquire(struct bf_request *r, unsigned life_s, struct bf_live_session **ret, int *ret_status)
 {
     int failed = bf_live_acquire(r->app->live, r->params.camera, r->params.session, ret);
@@ -44,6 +53,8 @@ int bf_media_acquire(struct bf_request *r, unsigned life_s, struct bf_live_sessi
     if (failed < 0)
         *ret_status = bf_problem_for(r, 404, "no_such_session", 0, life_s,
                                      "There is no such session; index.m3u8 of the camera leads to the present one.");
+    else
+        note_presence(r, *ret);
     return failed;
 }
 
@@ -79,15 +90,30 @@ static bool takes_gzip(const struct bf_request *r)
     return bf_accepts_gzip(bf_request_header(r, "Accept-Encoding"));
 }
 
+/* The camera's present session; one that starts on demand is brought up. 0, or the status of the answer. */
+static int acquire_current(struct bf_request *r, struct bf_live_session **ret)
+{
+    if (bf_live_acquire_current(r->app->live, r->params.camera, ret) < 0) {
+        int status = bf_demand_answer(r);
+        if (status > 0)
+            return status;
+        if (status < 0 || bf_live_acquire_current(r->app->live, r->params.camera, ret) < 0)
+            return nothing_live(r);
+    }
+    note_presence(r, *ret);
+    return 0;
+}
+
 static int get_index(struct bf_request *r)
 {
     _cleanup_(bf_live_unrefp) struct bf_live_session *s = NULL;
     _cleanup_(bf_blob_unrefp) struct bf_blob *text = NULL;
     bool gzip = takes_gzip(r);
-    int failed = bf_live_acquire_current(r->app->live, r->params.camera, &s);
+    int status = acquire_current(r, &s);
 
-    if (failed == 0)
-        failed = bf_live_index(s, gzip, &text);
+    if (status != 0)
+        return status;
+    int failed = bf_live_index(s, gzip, &text);
     if (failed == -ENOENT)
         return nothing_live(r);
     return failed < 0 ? bf_media_refuse(r, failed, 0, "") : respond_text(r, BF_TYPE_PLAYLIST, text, gzip, 0);
@@ -98,8 +124,9 @@ static int get_current_manifest(struct bf_request *r)
     _cleanup_(bf_live_unrefp) struct bf_live_session *s = NULL;
     char location[BF_ID_SIZE + BF_ULID_SIZE + 32];
 
-    if (bf_live_acquire_current(r->app->live, r->params.camera, &s) < 0)
-        return nothing_live(r);
+    int status = acquire_current(r, &s);
+    if (status != 0)
+        return status;
     snprintf(location, sizeof location, "/live/%s/%s/manifest.mpd", r->params.camera, bf_live_id(s));
     return bf_respond(r, &(struct bf_response){ .status = 307, .location = location });
 }

@@ -13,7 +13,7 @@
 #define VIEWER_NOTED_MS 250 /* a viewer who asks more often than that is noted as often */
 
 static const int statuses[] = { 200, 201, 204, 206, 304, 307, 400, 403, 404, 405, 408, 409, 411,
-                                413, 414, 415, 416, 417, 429, 431, 500, 502, 503, 504, 505 };
+                                413, 414, 415, 416, 417, 422, 429, 431, 500, 502, 503, 504, 505 };
 #define N_STATUSES (sizeof statuses / sizeof statuses[0])
 
 static const unsigned bounds_ms[] = { 100, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 5000, 10000 };
@@ -36,6 +36,16 @@ static const struct {
     [BF_HTTP_CUT_IDLE] = { "belfry_http_cut_off_total", "idle", NULL },
     [BF_HTTP_CUT_BODY] = { "belfry_http_cut_off_total", "late_body", NULL },
     [BF_HTTP_CUT_READER] = { "belfry_http_cut_off_total", "slow_reader", NULL },
+    [BF_HTTP_REPLAYED] = { "belfry_http_repeated_total", "replayed", "Requests whose Idempotency-Key was known." },
+    [BF_HTTP_JOINED] = { "belfry_http_repeated_total", "joined", NULL },
+    [BF_HTTP_KEY_REUSED] = { "belfry_http_repeated_total", "key_reused", NULL },
+    [BF_HTTP_DEMAND_STARTED] = { "belfry_on_demand_total", "started",
+                                 "Viewers who found nothing live on a camera that starts on demand." },
+    [BF_HTTP_DEMAND_LATE] = { "belfry_on_demand_total", "late", NULL },
+    [BF_HTTP_DEMAND_FAILED] = { "belfry_on_demand_total", "failed", NULL },
+    [BF_HTTP_DEMAND_FULL] = { "belfry_on_demand_total", "full", NULL },
+    [BF_HTTP_DEMAND_STOPPED] = { "belfry_on_demand_total", "stopped_by_hand", NULL },
+    [BF_HTTP_DEMAND_FOREIGN] = { "belfry_on_demand_total", "foreign_origin", NULL },
 };
 
 struct bf_metrics {
@@ -147,21 +157,24 @@ static struct viewer *place_of(struct bf_metrics *m, uint64_t key, uint64_t now_
     return stale;
 }
 
-void bf_metrics_viewer(struct bf_metrics *m, const char *camera, const char *address, const char *agent,
+bool bf_metrics_viewer(struct bf_metrics *m, const char *camera, const char *address, const char *agent,
                        uint64_t now_ms)
 {
     uint64_t camera_hash = mix(FNV_BASIS, camera), key = mix(mix(camera_hash, address), agent) | 1;
     struct viewer *v = place_of(m, key, now_ms);
 
     if (v == NULL)
-        return;
+        return false;
+    uint64_t since_ms = now_ms - atomic_load_explicit(&v->seen_ms, memory_order_relaxed);
+    bool is_known = atomic_load_explicit(&v->key, memory_order_relaxed) == key && since_ms <= VIEWER_MS;
     if (atomic_load_explicit(&v->key, memory_order_relaxed) != key) {
         atomic_store_explicit(&v->camera, camera_hash, memory_order_relaxed);
         atomic_store_explicit(&v->key, key, memory_order_relaxed);
-    } else if (now_ms - atomic_load_explicit(&v->seen_ms, memory_order_relaxed) < VIEWER_NOTED_MS) {
-        return; /* many threads read this, few write it */
+    } else if (since_ms < VIEWER_NOTED_MS) {
+        return true; /* many threads read this, few write it */
     }
     atomic_store_explicit(&v->seen_ms, now_ms, memory_order_relaxed);
+    return is_known;
 }
 
 static unsigned count_viewers(const struct bf_metrics *m, const char *camera, uint64_t now_ms)
@@ -319,6 +332,12 @@ struct bf_blob *bf_metrics_render(struct bf_metrics *m, uint64_t now_ms)
     add_head(&t, "belfry_nodes_online", "gauge", "Nodes heard of lately, by role.");
     bf_text_add(&t, "belfry_nodes_online{role=\"ingest\"} %u\n", g->ingest_online);
     bf_text_add(&t, "belfry_nodes_online{role=\"janitor\"} %u\n", g->janitor_online);
+    add_head(&t, "belfry_nodes_superseded", "gauge", "Nodes that obey another gateway, by role.");
+    for (int role = BF_ROLE_CAMERA; role <= BF_ROLE_JANITOR; role++)
+        if (role != BF_ROLE_GATEWAY)
+            bf_text_add(&t, "belfry_nodes_superseded{role=\"%s\"} %u\n", bf_role_name((enum bf_role)role),
+                        g->superseded[role]);
+    add_one(&t, "belfry_lease_epoch", "gauge", "This gateway's fencing token; 0: it orders nothing.", g->lease_epoch);
     add_one(&t, "belfry_bus_connected", "gauge", "Is there a connection to the broker?", g->bus_connected);
     add_one(&t, "belfry_streams_live", "gauge", "Streams that can be watched.", g->streams_live);
     add_one(&t, "belfry_sessions", "gauge", "Session directories that are followed or served.", g->sessions_followed);

@@ -22,8 +22,9 @@ void bf_metrics_request(struct bf_metrics *m, size_t route, int status); /* rout
 void bf_metrics_sent(struct bf_metrics *m, uint64_t bytes);
 void bf_metrics_started(struct bf_metrics *m, uint64_t took_ms);
 void bf_metrics_start_failed(struct bf_metrics *m);
-/* Somebody asked for that camera's playlist: a viewer, recognised by address and browser for ten seconds. */
-void bf_metrics_viewer(struct bf_metrics *m, const char *camera, const char *address, const char *agent,
+/* Somebody asked for that camera's playlist: a viewer, recognised by address and browser for ten seconds. True where it
+ * has been. */
+bool bf_metrics_viewer(struct bf_metrics *m, const char *camera, const char *address, const char *agent,
                        uint64_t now_ms);
 
 /* What was refused for want of a worker, and who was cut off. */
@@ -35,6 +36,15 @@ enum bf_http_event {
     BF_HTTP_CUT_IDLE,        /* idle, while others waited for a worker */
     BF_HTTP_CUT_BODY,        /* its body took too long */
     BF_HTTP_CUT_READER,      /* did not take what it had asked for */
+    BF_HTTP_REPLAYED,        /* with an Idempotency-Key: the answer that was kept */
+    BF_HTTP_JOINED,          /* waited for the answer to the first with its key */
+    BF_HTTP_KEY_REUSED,      /* its key stands for another request */
+    BF_HTTP_DEMAND_STARTED,  /* a viewer's request started the camera, or waited for that */
+    BF_HTTP_DEMAND_LATE,     /* it had not come up by the time a viewer may wait */
+    BF_HTTP_DEMAND_FAILED,   /* it did not come up, or failed just before */
+    BF_HTTP_DEMAND_FULL,     /* as many viewers wait for a start as may */
+    BF_HTTP_DEMAND_STOPPED,  /* stopped by hand, and the viewer was there then */
+    BF_HTTP_DEMAND_FOREIGN,  /* a page of another origin: starts nothing */
     BF_HTTP_EVENTS
 };
 void bf_metrics_http_event(struct bf_metrics *m, enum bf_http_event event);
@@ -51,6 +61,8 @@ struct bf_camera_gauge {
 struct bf_gauges {
     const struct bf_camera_gauge *cameras; /* borrowed for the call */
     size_t n_cameras;
+    unsigned superseded[BF_ROLE_JANITOR + 1]; /* nodes that obey another gateway, by role */
+    uint64_t lease_epoch;
     unsigned ingest_online, janitor_online, streams_live, sessions_followed, recordings, requests_waiting;
     bool bus_connected;
     uint64_t refusals[BF_REFUSALS];

@@ -183,6 +183,7 @@ static void on_start(struct bf_gateway *g, const struct bf_asker *asker, const B
     uint64_t ticket = bf_gateway_add_pending(g, NULL, asker, false);
     if (ticket == 0)
         return;
+    bf_demand_by_hand(bf_demand_of(g->app.demand, s->camera), false);
     bf_ulid_make(session, bf_unix_ms());
     bf_orch_start(g->orch, s->camera, &want, session, ticket, bf_mono_ms());
 }
@@ -193,6 +194,7 @@ static void on_stop(struct bf_gateway *g, const struct bf_asker *asker, const ch
         reply(g, asker, camera, "no_such_camera", "No camera of that id is configured at this gateway.");
         return;
     }
+    bf_demand_by_hand(bf_demand_of(g->app.demand, camera), true);
     uint64_t ticket = bf_gateway_add_pending(g, NULL, asker, true);
     if (ticket != 0)
         bf_orch_stop(g->orch, camera, ticket, bf_mono_ms());

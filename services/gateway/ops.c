@@ -27,6 +27,11 @@ static int get_ready(struct bf_request *r)
         return respond_text(r, "application/json", ready, sizeof ready - 1);
     if (r->app->config->gateway.media_only)
         return bf_problem_for(r, 503, "not_ready", 1, 0, "The media directory cannot be read: nothing can be served.");
+    if (atomic_load(&r->app->superseded))
+        return bf_problem_for(
+            r, 503, "superseded", 5, 0,
+            "Another gateway orders the ingest nodes of this site, so nothing can be started here; the "
+            "log and the cameras' details name it. One only may order: stop one of the two.");
     return bf_problem_for(r, 503, "not_ready", 1, 0,
                           atomic_load(&r->app->connected)
                               ? "No ingest node is online: nothing can be started."

@@ -4,6 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A broker that ends sends the last wills of all, and those that it keeps come before the nodes when it begins again. */
+static uint64_t gone_from(const struct bf_orch *o, const struct bf_node_report *report, uint64_t now_ms)
+{
+    if (!report->will)
+        return now_ms;
+    return now_ms + BF_ORCH_WILL_MS > o->back_by_ms ? now_ms + BF_ORCH_WILL_MS : o->back_by_ms;
+}
+
+/* Both of the two say it: the one that stays, and the one that has left and is back to look. */
+static bool says_cloned(const struct bf_node_report *report)
+{
+    return strcmp(report->error_code, "node_cloned") == 0 || strcmp(report->error_code, "node_yields") == 0;
+}
+
 /* Takes what all states have in common. NULL: a node that there is no room for. */
 static struct bf_node_slot *take_report(struct bf_orch *o, enum bf_role role, const char *id,
                                         const struct bf_node_report *report, uint64_t now_ms)
@@ -12,11 +26,20 @@ static struct bf_node_slot *take_report(struct bf_orch *o, enum bf_role role, co
     if (node == NULL)
         return NULL;
 
-    if (report->online && (!node->n.online || memcmp(node->n.boot_id, report->boot_id, sizeof node->n.boot_id) != 0)) {
+    /* A last will tells of the time when the connection was made: whom a node obeys it says while it is there. */
+    bool online = report->online && !bf_orch_take_lease(o, &node->n, report);
+    if (online && (!node->n.online || memcmp(node->n.boot_id, report->boot_id, sizeof node->n.boot_id) != 0)) {
         memcpy(node->n.boot_id, report->boot_id, sizeof node->n.boot_id);
         node->dirty = true; /* whoever has just come up knows of nothing */
     }
-    node->n.online = report->online;
+    if (node->n.online && !online)
+        node->gone_ms = gone_from(o, report, now_ms);
+    node->dirty |= online && node->greet;
+    node->greet &= !online;
+    node->n.online = online;
+    if (report->online) /* as for the lease */
+        node->n.cloned = says_cloned(report);
+    node->n.clock_ahead_ms = 0; /* it was accepted */
     node->n.observed_generation = report->observed_generation;
     node->last_seen_ms = now_ms;
     snprintf(node->error_code, sizeof node->error_code, "%s", report->error_code);
@@ -106,13 +129,25 @@ void bf_orch_media_ended(struct bf_orch *o, const char *camera, const char *sess
     bf_orch_settle(o, now_ms);
 }
 
+static void wait_for_nodes(struct bf_orch *o, uint64_t until_ms)
+{
+    o->back_by_ms = until_ms;
+    for (size_t i = 0; i < o->n_nodes; i++)
+        if (!o->nodes[i]->n.online)
+            o->nodes[i]->gone_ms = until_ms;
+}
+
 void bf_orch_bus(struct bf_orch *o, bool connected, uint64_t now_ms)
 {
     if (o->connected == connected)
         return;
     o->connected = connected;
-    for (size_t i = 0; i < o->n_nodes; i++)
+    for (size_t i = 0; i < o->n_nodes; i++) {
         o->nodes[i]->dirty |= connected;
+        o->nodes[i]->greet = connected;
+    }
+    if (connected)
+        wait_for_nodes(o, now_ms + o->lease_ms / BF_ORCH_BACK_PARTS);
     for (size_t i = 0; i < o->n_streams; i++)
         o->streams[i].changed = true;
     bf_orch_settle(o, now_ms);

@@ -32,6 +32,8 @@ struct bf_node_slot {
     uint64_t last_seen_ms;
     uint64_t next_send_ms;
     bool dirty; /* send at once: content or boot id changed, or the bus is back */
+    bool greet; /* the bus is back, and this node not heard since: what was sent may have come before it listened */
+    uint64_t gone_ms; /* not online: from then on it counts as gone for a start under way */
     char error_code[49], error_detail[384];
     Belfry__V1__CameraPhase camera_phase; /* cameras */
     char camera_session[BF_ULID_SIZE];
@@ -52,7 +54,11 @@ struct bf_orch {
     size_t first_action, n_actions, room_actions;
     char ingest[BF_ID_SIZE], janitor[BF_ID_SIZE];
     uint64_t next_generation;
+    uint64_t lease_epoch;
+    char own_id[BF_ID_SIZE];
+    uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE];
     uint32_t lease_ms, start_timeout_ms, stop_timeout_ms;
+    uint64_t back_by_ms; /* after an outage of the bus: by then the nodes should be back as well */
     bool connected;
 };
 
@@ -78,6 +84,20 @@ uint64_t bf_orch_set_fate(struct bf_orch *o, const struct bf_stream *s, Belfry__
 void bf_orch_drop_done_fates(struct bf_orch *o, uint64_t now_ms);
 bool bf_orch_has_fate(const struct bf_orch *o, const char *session);
 bool bf_orch_fate_accepted(const struct bf_orch *o, const struct bf_stream_slot *slot);
+
+/* orch_fence.c */
+/* Takes from a node's report whose lease it holds; true where it obeys another gateway. */
+bool bf_orch_take_lease(const struct bf_orch *o, struct bf_node *n, const struct bf_node_report *report);
+/* Ends a stream that another gateway has taken a node of; true when it did. */
+bool bf_stream_fenced(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms);
+/* Answers a request that can do nothing here since another gateway orders; true when it did. */
+bool bf_stream_refuse_fenced(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t ticket);
+
+/* orch_clock.c */
+/* The node that the stream needs and that is not heard for its clock, or ours; NULL: there is none. */
+const struct bf_node *bf_orch_clock_off(const struct bf_orch *o, const struct bf_stream *s);
+/* Appends the sentence on that node to `text`, where there is one. */
+void bf_orch_add_clock(const struct bf_orch *o, const struct bf_stream *s, char *text, size_t size);
 
 /* orch_stream.c */
 void bf_stream_enter(struct bf_orch *o, struct bf_stream_slot *slot, enum bf_step step, uint64_t now_ms);

@@ -39,7 +39,6 @@ static bool same_endpoint(const struct bf_endpoint *a, const struct bf_endpoint 
            memcmp(a->sealed_key, b->sealed_key, a->sealed_key_size) == 0;
 }
 
-/* Endpoint news reach the camera at once: after a restart ingest listens elsewhere. */
 static void take_endpoint(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_endpoint *e)
 {
     struct bf_stream *s = &slot->s;
@@ -55,6 +54,15 @@ static bool bf_ingest_listens(Belfry__V1__IngestPhase p)
 {
     return p == BELFRY__V1__INGEST_PHASE__INGEST_PHASE_LISTENING || p == BELFRY__V1__INGEST_PHASE__INGEST_PHASE_LIVE ||
            p == BELFRY__V1__INGEST_PHASE__INGEST_PHASE_STALLED;
+}
+
+/* Endpoint news reach the camera at once: after a restart ingest listens elsewhere. */
+static void follow_endpoint(struct bf_orch *o, struct bf_stream_slot *slot)
+{
+    const struct bf_ingest_report *r = bf_orch_ingest_of(o, &slot->s);
+
+    if (r != NULL && bf_ingest_listens(r->phase))
+        take_endpoint(o, slot, &r->endpoint);
 }
 
 static bool has_media(Belfry__V1__IngestPhase p)
@@ -133,6 +141,7 @@ static bool ingest_gave_up(struct bf_orch *o, struct bf_stream_slot *slot, uint6
     if (slot->s.media_ended || (r != NULL && r->phase == BELFRY__V1__INGEST_PHASE__INGEST_PHASE_ENDED)) {
         snprintf(detail, sizeof detail, "%s ended the session by itself (%s).", slot->s.ingest,
                  slot->s.end_reason[0] == '\0' ? "no reason given" : slot->s.end_reason);
+        bf_orch_add_clock(o, &slot->s, detail, sizeof detail);
         bf_stream_fail(o, slot, BF_OUTCOME_STEP_FAILED, "session_ended", detail, now_ms);
         return true;
     }
@@ -154,20 +163,28 @@ static bool camera_gave_up(struct bf_orch *o, struct bf_stream_slot *slot, uint6
     return true;
 }
 
-/* While it starts, a node that goes away ends the start at once: waiting for the time-out would tell nobody more. */
+/* Without the bus nobody is known to be gone. */
+static bool is_gone(const struct bf_orch *o, const struct bf_node_slot *node, uint64_t now_ms)
+{
+    return node == NULL || (!node->n.online && o->connected && now_ms >= node->gone_ms);
+}
+
+/* While it starts, a node that goes away ends the start: waiting for the time-out would tell nobody more. */
 static bool node_went_away(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)
 {
     const struct bf_node_slot *ingest = bf_orch_find_node(o, BF_ROLE_INGEST, slot->s.ingest);
     const struct bf_node_slot *camera = bf_orch_find_node(o, BF_ROLE_CAMERA, slot->s.camera);
-    char detail[160];
+    char detail[384];
 
-    if (ingest == NULL || !ingest->n.online) {
+    if (is_gone(o, ingest, now_ms)) {
         snprintf(detail, sizeof detail, "Ingest node %s went offline during the start.", slot->s.ingest);
+        bf_orch_add_clock(o, &slot->s, detail, sizeof detail);
         bf_stream_fail(o, slot, BF_OUTCOME_INGEST_OFFLINE, "ingest_offline", detail, now_ms);
         return true;
     }
-    if (slot->s.has_node && !slot->adopted && (camera == NULL || !camera->n.online)) {
+    if (slot->s.has_node && !slot->adopted && is_gone(o, camera, now_ms)) {
         snprintf(detail, sizeof detail, "Camera %s went offline during the start.", slot->s.camera);
+        bf_orch_add_clock(o, &slot->s, detail, sizeof detail);
         bf_stream_fail(o, slot, BF_OUTCOME_CAMERA_OFFLINE, "camera_offline", detail, now_ms);
         return true;
     }
@@ -176,11 +193,12 @@ static bool node_went_away(struct bf_orch *o, struct bf_stream_slot *slot, uint6
 
 static bool too_late(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)
 {
-    char detail[200];
+    char detail[384];
 
     if (now_ms < slot->step_deadline_ms)
         return false;
     snprintf(detail, sizeof detail, "The start waited too long for %s; it was undone.", bf_step_waits(slot->s.step));
+    bf_orch_add_clock(o, &slot->s, detail, sizeof detail);
     bf_stream_fail(o, slot, BF_OUTCOME_STEP_TIMEOUT, "timeout", detail, now_ms);
     return true;
 }
@@ -189,6 +207,8 @@ bool bf_stream_advance_start(struct bf_orch *o, struct bf_stream_slot *slot, uin
 {
     enum bf_step step = slot->s.step;
 
+    if (bf_stream_fenced(o, slot, now_ms))
+        return true;
     if (step == BF_STEP_PERSIST)
         return too_late(o, slot, now_ms);
     if (step == BF_STEP_ADOPT)
@@ -197,6 +217,7 @@ bool bf_stream_advance_start(struct bf_orch *o, struct bf_stream_slot *slot, uin
         return true;
     if (step == BF_STEP_INGEST)
         return ingest_ready(o, slot, now_ms) || too_late(o, slot, now_ms);
+    follow_endpoint(o, slot);
     if (slot->s.has_node && camera_gave_up(o, slot, now_ms))
         return true;
     if (step == BF_STEP_CAMERA)
@@ -211,11 +232,8 @@ bool bf_stream_advance_start(struct bf_orch *o, struct bf_stream_slot *slot, uin
 
 bool bf_stream_advance_live(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)
 {
-    const struct bf_ingest_report *r = bf_orch_ingest_of(o, &slot->s);
-
-    if (ingest_gave_up(o, slot, now_ms))
+    if (bf_stream_fenced(o, slot, now_ms) || ingest_gave_up(o, slot, now_ms))
         return true;
-    if (r != NULL && bf_ingest_listens(r->phase))
-        take_endpoint(o, slot, &r->endpoint);
+    follow_endpoint(o, slot);
     return false;
 }

@@ -54,9 +54,11 @@ static void end_ingest(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t 
     bf_stream_enter(o, slot, BF_STEP_INGEST_END, now_ms);
 }
 
+/* What was to be recorded is never ordered away: that nothing was seen of it here does not mean that there is nothing.
+ * The janitor sees the files, and purges the session all the same when it holds no media. */
 static void hand_over(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)
 {
-    bool keep = slot->s.want.record && slot->s.playable;
+    bool keep = slot->s.want.record;
 
     slot->stop_generation = 0;
     if (bf_orch_has_fate(o, slot->s.session)) /* else nobody has heard of the session yet */
@@ -67,18 +69,36 @@ static void hand_over(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t n
     bf_stream_enter(o, slot, BF_STEP_JANITOR, now_ms);
 }
 
+/* Why a queued start cannot go on, now that it could; false when it can. */
+static bool cannot_begin(struct bf_orch *o, const struct bf_stream *s, struct bf_stream_error *ret)
+{
+    const struct bf_node *lost = bf_orch_superseded(o, s);
+    char detail[384];
+    bool full;
+
+    if (lost != NULL)
+        bf_stream_set_error(ret, BF_OUTCOME_SUPERSEDED, BF_STEP_NONE, "superseded",
+                            bf_orch_superseded_detail(o, lost, detail, sizeof detail));
+    else if (!o->connected)
+        bf_stream_set_error(ret, BF_OUTCOME_BUS_OFFLINE, BF_STEP_NONE, "broker_offline",
+                            "The gateway has no connection to the broker, so it cannot reach the camera; see its log.");
+    else if (bf_orch_pick_ingest(o, &full) == NULL)
+        bf_stream_set_error(ret, BF_OUTCOME_INGEST_OFFLINE, BF_STEP_NONE, "ingest_offline",
+                            "No ingest node is online.");
+    else
+        return false;
+    return true;
+}
+
 static void begin_queued(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)
 {
     struct bf_stream_error e;
-    bool full;
 
     slot->queued = false;
-    if (bf_orch_pick_ingest(o, &full) == NULL) {
-        bf_stream_set_error(&e, BF_OUTCOME_INGEST_OFFLINE, BF_STEP_NONE, "ingest_offline", "No ingest node is online.");
+    if (cannot_begin(o, &slot->s, &e))
         bf_stream_answer(o, slot, BF_WAITS_FOR_START, &e);
-        return;
-    }
-    bf_stream_begin(o, slot, &slot->queued_want, slot->queued_session, now_ms);
+    else
+        bf_stream_begin(o, slot, &slot->queued_want, slot->queued_session, now_ms);
 }
 
 static void finish(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)

@@ -136,7 +136,10 @@ static const char *live_detail(const struct bf_orch *o, const struct bf_stream *
 
     if (!o->connected)
         snprintf(buf, size, "Live; the broker cannot be reached, so nothing can be started or stopped.");
-    else if (s->has_node && (camera == NULL || !camera->n.online))
+    else if (bf_orch_clock_off(o, s) != NULL) {
+        snprintf(buf, size, "Live, but the pictures end with the lease.");
+        bf_orch_add_clock(o, s, buf, size);
+    } else if (s->has_node && (camera == NULL || !camera->n.online))
         snprintf(buf, size, "Live, but camera %s is offline; the pictures go on when it comes back.", s->camera);
     else if (s->has_node && camera->camera_phase == BELFRY__V1__CAMERA_PHASE__CAMERA_PHASE_FAILED)
         snprintf(buf, size, "Live, but camera %s has failed and tries again: %s", s->camera, camera->error_detail);
@@ -144,6 +147,17 @@ static const char *live_detail(const struct bf_orch *o, const struct bf_stream *
         snprintf(buf, size, "Live, but no pictures arrive from camera %s at the moment.", s->camera);
     else
         snprintf(buf, size, "Live.");
+    return buf;
+}
+
+static const char *idle_detail(const struct bf_orch *o, const struct bf_stream *s, char *buf, size_t size)
+{
+    const struct bf_node *lost = bf_orch_superseded(o, s);
+
+    if (lost != NULL)
+        return bf_orch_superseded_detail(o, lost, buf, size);
+    snprintf(buf, size, "Nothing is running.");
+    bf_orch_add_clock(o, s, buf, size);
     return buf;
 }
 
@@ -165,8 +179,7 @@ const char *bf_orch_detail(const struct bf_orch *o, const struct bf_stream *s, c
         snprintf(buf, size, "%s", s->error.detail);
         break;
     case BF_STREAM_IDLE:
-        snprintf(buf, size, "Nothing is running.");
-        break;
+        return idle_detail(o, s, buf, size);
     }
     return buf;
 }

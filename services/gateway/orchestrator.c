@@ -98,6 +98,10 @@ int bf_orch_new(struct bf_orch **ret, const struct bf_orch_options *opt)
         return -ENOMEM;
 
     o->next_generation = (opt->lease_epoch << GENERATIONS_PER_EPOCH_SHIFT) + 1;
+    o->lease_epoch = opt->lease_epoch;
+    snprintf(o->own_id, sizeof o->own_id, "%s", opt->node == NULL ? "" : opt->node);
+    if (opt->boot_id != NULL)
+        memcpy(o->boot_id, opt->boot_id, sizeof o->boot_id);
     o->lease_ms = opt->lease_ms;
     o->start_timeout_ms = opt->start_timeout_ms;
     o->stop_timeout_ms = opt->stop_timeout_ms;
@@ -174,7 +178,7 @@ static bool add_waiter(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t 
 static bool refuse_start(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t ticket)
 {
     const struct bf_node *camera = bf_orch_node(o, BF_ROLE_CAMERA, slot->s.camera);
-    char detail[200];
+    char detail[384];
     bool full;
 
     if (!o->connected) {
@@ -182,9 +186,14 @@ static bool refuse_start(struct bf_orch *o, struct bf_stream_slot *slot, uint64_
                          "The gateway has no connection to the broker, so it cannot reach the camera; see its log.");
         return true;
     }
+    if (bf_stream_refuse_fenced(o, slot, ticket))
+        return true;
     if (slot->s.has_node && (camera == NULL || !camera->online)) {
-        snprintf(detail, sizeof detail, "Camera %s is offline: no state from its service for %d s. Is it running?",
-                 slot->s.camera, BF_ORCH_SILENCE_MS / 1000);
+        if (camera != NULL && camera->clock_ahead_ms != 0)
+            bf_orch_clock_detail(o, camera, detail, sizeof detail);
+        else
+            snprintf(detail, sizeof detail, "Camera %s is offline: no state from its service for %d s. Is it running?",
+                     slot->s.camera, BF_ORCH_SILENCE_MS / 1000);
         bf_stream_refuse(o, &slot->s, ticket, BF_OUTCOME_CAMERA_OFFLINE, "camera_offline", detail);
         return true;
     }
@@ -192,6 +201,8 @@ static bool refuse_start(struct bf_orch *o, struct bf_stream_slot *slot, uint64_
         snprintf(detail, sizeof detail,
                  full ? "Every ingest node carries %d sessions, which is its limit." : "No ingest node is online.",
                  BF_ORCH_SESSIONS_MAX);
+        if (!full)
+            bf_orch_add_clock(o, &slot->s, detail, sizeof detail);
         bf_stream_refuse(o, &slot->s, ticket, full ? BF_OUTCOME_BUSY : BF_OUTCOME_INGEST_OFFLINE,
                          full ? "ingest_full" : "ingest_offline", detail);
         return true;
@@ -212,6 +223,8 @@ static void start_fresh(struct bf_orch *o, struct bf_stream_slot *slot, const st
 static void start_later(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_want *want, const char *session,
                         uint64_t ticket, uint64_t now_ms)
 {
+    if (slot->queued && !want->on_demand)
+        slot->queued_want.on_demand = false;
     if (!add_waiter(o, slot, ticket, BF_WAITS_FOR_START, !slot->queued) || slot->queued)
         return;
     slot->queued = true;
@@ -219,6 +232,16 @@ static void start_later(struct bf_orch *o, struct bf_stream_slot *slot, const st
     memcpy(slot->queued_session, session, BF_ULID_SIZE);
     slot->s.requested_ms = now_ms;
     slot->start_deadline_ms = now_ms + o->start_timeout_ms;
+}
+
+/* Somebody wants the session that a viewer has begun: it is no longer up to the viewers. */
+static void keep_running(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_want *want)
+{
+    if (want->on_demand || !slot->s.want.on_demand)
+        return;
+    slot->s.want.on_demand = false;
+    slot->changed = true;
+    bf_orch_want_persist(o);
 }
 
 int bf_orch_start(struct bf_orch *o, const char *camera, const struct bf_want *want, const char *session,
@@ -230,9 +253,11 @@ int bf_orch_start(struct bf_orch *o, const char *camera, const struct bf_want *w
 
     switch (slot->s.phase) {
     case BF_STREAM_LIVE:
+        keep_running(o, slot, want);
         bf_stream_refuse(o, &slot->s, ticket, BF_OUTCOME_RUNNING, "", "");
         break;
     case BF_STREAM_STARTING:
+        keep_running(o, slot, want);
         add_waiter(o, slot, ticket, BF_WAITS_FOR_START, false);
         break;
     case BF_STREAM_STOPPING:
@@ -264,7 +289,10 @@ int bf_orch_stop(struct bf_orch *o, const char *camera, uint64_t ticket, uint64_
     if (slot == NULL)
         return -ENOENT;
 
-    if (slot->s.phase == BF_STREAM_IDLE || slot->s.phase == BF_STREAM_FAILED) {
+    bool rests = slot->s.phase == BF_STREAM_IDLE || slot->s.phase == BF_STREAM_FAILED;
+    if (rests && bf_stream_refuse_fenced(o, slot, ticket))
+        return 0; /* what runs on the camera is not ours to stop */
+    if (rests) {
         slot->changed = slot->s.phase == BF_STREAM_FAILED;
         slot->s.phase = BF_STREAM_IDLE;
         slot->s.error = (struct bf_stream_error){ 0 };
@@ -327,6 +355,7 @@ int bf_orch_adopt(struct bf_orch *o, const struct bf_intent *intent, uint64_t no
     slot->s.ingest_ordered = true;
     bf_orch_set_fate(o, &slot->s, BELFRY__V1__SESSION_FATE__SESSION_FATE_LIVE, now_ms);
     if (intent->stopping) {
+        slot->s.playable = true; /* nobody has looked yet; it had been live before it was stopped, as a rule */
         bf_stream_undo(o, slot, now_ms);
     } else {
         slot->s.phase = BF_STREAM_STARTING;

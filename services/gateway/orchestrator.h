@@ -22,8 +22,12 @@
 
 #define BF_ORCH_BOOT_ID_SIZE 16
 #define BF_ORCH_SESSIONS_MAX 64  /* of one ingest node, and of the janitor's list: the limit of their messages */
-#define BF_ORCH_WAITERS_MAX 64   /* requests that wait for one camera */
+#define BF_ORCH_WAITERS_MAX 128  /* requests that wait for one camera: as many as 256 workers take */
 #define BF_ORCH_SILENCE_MS 15000 /* a node without an accepted state for so long is offline */
+#define BF_ORCH_WILL_MS 1000     /* a node's last will; of a broker that ends, the loss of the bus follows sooner */
+/* The part of a lease in which nodes are back after an outage: they pause for a sixth of it at most (bf_mqtt_set_lease),
+ * the rest is for connecting. */
+#define BF_ORCH_BACK_PARTS 3
 
 enum bf_stream_phase { BF_STREAM_IDLE, BF_STREAM_STARTING, BF_STREAM_LIVE, BF_STREAM_STOPPING, BF_STREAM_FAILED };
 
@@ -51,12 +55,14 @@ enum bf_outcome {
     BF_OUTCOME_CANCELLED, /* a stop came in between */
     BF_OUTCOME_STEP_FAILED,
     BF_OUTCOME_STEP_TIMEOUT,
-    BF_OUTCOME_STORAGE /* the intent could not be stored */
+    BF_OUTCOME_STORAGE,   /* the intent could not be stored */
+    BF_OUTCOME_SUPERSEDED /* another gateway orders a node that the stream needs */
 };
 
 /* What a start asks for; zero = the camera's default, but for record and profile: want.h fills those in. */
 struct bf_want {
     bool record;
+    bool on_demand; /* by a viewer's request: ends when nobody watches; a start by hand makes it stay */
     Belfry__V1__Profile profile;
     uint32_t width, height, fps, bitrate_kbps, gop_ms;
 };
@@ -105,10 +111,16 @@ struct bf_fate {
 struct bf_node {
     enum bf_role role;
     char id[BF_ID_SIZE];
-    bool online;
+    bool online;          /* and takes orders from here */
+    bool superseded;      /* obeys another gateway: a higher lease epoch than ours, or ours of another holder */
+    bool contested;       /* obeys one, and has refused another with the same lease epoch */
+    bool cloned;          /* has met another process with its own id and key, and says so last */
+    uint64_t lease_epoch; /* highest that it has accepted */
+    char lease_holder[BF_ID_SIZE]; /* whose that is; "": not known */
     uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE];
     uint64_t observed_generation;
-    uint64_t generation; /* of its desired */
+    uint64_t generation;    /* of its desired */
+    int64_t clock_ahead_ms; /* of ours, when its last state was refused for that; 0: none was since one was accepted */
 };
 
 /* What a request waits for and how it ended. */
@@ -117,7 +129,7 @@ struct bf_orch_answer {
     char camera[BF_ID_SIZE];
     char session[BF_ULID_SIZE]; /* that was started, found or stopped; may be empty */
     bool joined;                /* others wait for the same: one of them is told with this false */
-    bool recorded;              /* of a stop: the session becomes a recording */
+    bool recorded;              /* of a stop: media of the session has been seen, and becomes a recording */
     uint64_t took_ms;           /* of BF_OUTCOME_STARTED */
     struct bf_stream_error result;
 };
@@ -147,7 +159,9 @@ struct bf_orch_options {
     size_t n_cameras;
     const char *ingest; /* the only ingest node to use, or NULL: the least loaded that is online */
     const char *janitor;
-    uint64_t lease_epoch; /* also orders generations across restarts */
+    uint64_t lease_epoch;   /* also orders generations across restarts */
+    const char *node;       /* this gateway's own id; NULL: not told */
+    const uint8_t *boot_id; /* BF_ORCH_BOOT_ID_SIZE bytes, of this process: holds that epoch; NULL: zeros */
     uint32_t lease_ms, start_timeout_ms, stop_timeout_ms;
 };
 
@@ -170,9 +184,13 @@ void bf_orch_forget(struct bf_orch *o, uint64_t ticket); /* whoever asked is gon
 
 struct bf_node_report {
     bool online;
+    bool will;              /* not by the node itself but by the broker, which lost it; then `online` is false */
     const uint8_t *boot_id; /* BF_ORCH_BOOT_ID_SIZE bytes */
     uint64_t observed_generation;
     const char *error_code, *error_detail; /* last error of the node; "" when there is none */
+    uint64_t lease_epoch;                  /* highest that it has accepted; 0: none */
+    const char *lease_holder;              /* whose that is; NULL: not known */
+    const uint8_t *lease_boot_id;          /* which process of it, BF_ORCH_BOOT_ID_SIZE bytes; NULL: not known */
 };
 void bf_orch_camera_state(struct bf_orch *o, const char *camera, const struct bf_node_report *node,
                           Belfry__V1__CameraPhase phase, const char *session, uint64_t now_ms);
@@ -193,9 +211,15 @@ struct bf_janitor_report {
 void bf_orch_janitor_state(struct bf_orch *o, const char *id, const struct bf_node_report *node,
                            const struct bf_janitor_report *sessions, size_t n_sessions, uint64_t now_ms);
 
+/* A state of the node was refused since its clock is so far from ours; negative: behind. */
+void bf_orch_clock_gap(struct bf_orch *o, enum bf_role role, const char *id, int64_t ahead_ms, uint64_t now_ms);
+
 void bf_orch_playable(struct bf_orch *o, const char *camera, const char *session, uint64_t now_ms);
 void bf_orch_media_ended(struct bf_orch *o, const char *camera, const char *session, const char *reason,
                          uint64_t now_ms);
+/* A good-bye ends a start under way at once, a last will after BF_ORCH_WILL_MS if the node is not heard by then. While
+ * the bus is away, and for lease_ms / BF_ORCH_BACK_PARTS after it is back, none does: wills of all nodes come with the
+ * outage, and the nodes themselves only later. A stream that is live waits for its nodes in any case. */
 void bf_orch_bus(struct bf_orch *o, bool connected, uint64_t now_ms);
 void bf_orch_persisted(struct bf_orch *o, bool stored, uint64_t now_ms);
 void bf_orch_tick(struct bf_orch *o, uint64_t now_ms); /* at least every 250 ms */
@@ -213,7 +237,14 @@ const struct bf_stream *bf_orch_stream_of(const struct bf_orch *o, const char *c
 const struct bf_node *bf_orch_node(const struct bf_orch *o, enum bf_role role, const char *id); /* or NULL */
 const struct bf_fate *bf_orch_fates(const struct bf_orch *o, size_t *ret_n);
 size_t bf_orch_nodes_online(const struct bf_orch *o, enum bf_role role);
+size_t bf_orch_nodes_superseded(const struct bf_orch *o, enum bf_role role);
 bool bf_orch_bus_connected(const struct bf_orch *o);
+/* The node whose obeying another gateway keeps `s` from running here; NULL: there is none. */
+const struct bf_node *bf_orch_superseded(const struct bf_orch *o, const struct bf_stream *s);
+/* One sentence on who orders that node, and since when it is not this gateway. Returns buf. */
+const char *bf_orch_superseded_detail(const struct bf_orch *o, const struct bf_node *n, char *buf, size_t size);
+/* One sentence on whose clock is wrong and what to do, "" where clocks are no reason. Returns buf. */
+const char *bf_orch_clock_detail(const struct bf_orch *o, const struct bf_node *n, char *buf, size_t size);
 /* One sentence on what the stream is doing, waits for, or failed at. Returns buf. */
 const char *bf_orch_detail(const struct bf_orch *o, const struct bf_stream *s, char *buf, size_t size);
 

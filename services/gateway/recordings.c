@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -122,7 +123,14 @@ static int open_record(int camera_dirfd, const char *id, const struct bf_trust *
     int r = bf_read_file(dirfd, BF_RECORDING_NAME, BF_ENVELOPE_MAX, &sealed, &size);
     if (r < 0)
         return bf_fail(e, r, "cannot read it: %s", strerror(-r));
-    return bf_document_open(trust, BF_ROLE_JANITOR, RECORDING_TYPE, sealed, size, bf_unix_ms(), ret, ret_size, e);
+
+    /* A key that was rotated since still vouches for what it signed while it was valid; the file's own age says when. */
+    struct stat st;
+    r = bf_document_open(trust, BF_ROLE_JANITOR, RECORDING_TYPE, sealed, size, bf_unix_ms(), ret, ret_size, e);
+    if (r < 0 && fstatat(dirfd, BF_RECORDING_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime > 0)
+        r = bf_document_open(trust, BF_ROLE_JANITOR, RECORDING_TYPE, sealed, size, (uint64_t)st.st_mtime * 1000, ret,
+                             ret_size, e);
+    return r;
 }
 
 int bf_recordings_load(struct bf_recordings *r, int camera_dirfd, const char *site, const char *camera, const char *id,

@@ -54,6 +54,13 @@ int bf_request_body(struct bf_request *r, char *buf, size_t *ret_size)
     size_t size = 0;
 
     *ret_size = 0;
+    if (r->body != NULL) {
+        memcpy(buf, r->body, r->body_size);
+        buf[r->body_size] = '\0';
+        *ret_size = r->body_size;
+        return 0;
+    }
+    buf[0] = '\0';
     if (length <= 0)
         return 0;
     if (length > BF_BODY_MAX) {

@@ -7,6 +7,7 @@
 
 #include "gateway/app.h"
 #include "gateway/body.h"
+#include "gateway/idempotency.h"
 #include "gateway/lobby.h"
 #include "gateway/sending.h"
 
@@ -23,13 +24,20 @@ struct bf_request {
     struct bf_params params;
     const char *cors; /* origin that may read the answer; NULL: none asked, or not allowed */
     const char *uri;  /* of the path, for problems: parsed, so safe to print; "" before that */
-    bool close;       /* the connection ends with this answer */
-    bool chunked;     /* the body that is being sent goes out in chunks */
+    const char *body; /* read already, BF_BODY_MAX bytes at most; NULL: not yet */
+    size_t body_size;
+    struct bf_answer *answer; /* what is answered is copied there; may be NULL */
+    bool close;               /* the connection ends with this answer */
+    bool chunked;             /* the body that is being sent goes out in chunks */
 };
 
 const char *bf_request_header(const struct bf_request *r, const char *name); /* first of that name, or NULL */
 unsigned bf_request_header_count(const struct bf_request *r, const char *name);
 const char *bf_request_address(const struct bf_request *r); /* of the client */
+
+/* Has the route's handler answer, or repeats what it has answered to the same request and Idempotency-Key. Returns the
+ * status. */
+int bf_handle_once(struct bf_request *r, const struct bf_http_route *route);
 
 /* Reads the body; `buf` holds BF_BODY_MAX + 1 bytes, a zero byte follows. 0; or the status of the problem that it has
  * answered with. */

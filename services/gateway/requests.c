@@ -109,6 +109,8 @@ static void start(struct bf_gateway *g, struct bf_call *call)
         bf_gateway_fail_call(call, 503, g->draining ? "ending" : "trust_expired", NULL, forbidden);
         return;
     }
+    if (!call->want.on_demand)
+        bf_demand_by_hand(bf_demand_of(g->app.demand, call->camera), false);
     uint64_t ticket = bf_gateway_add_pending(g, call, NULL, false);
     if (ticket == 0) {
         bf_gateway_fail_call(call, 503, "no_memory", NULL, "There is no memory for the request.");
@@ -127,6 +129,7 @@ static void stop(struct bf_gateway *g, struct bf_call *call)
         bf_gateway_fail_call(call, 503, "no_memory", NULL, "There is no memory for the request.");
         return;
     }
+    bf_demand_by_hand(bf_demand_of(g->app.demand, call->camera), true);
     bf_orch_stop(g->orch, call->camera, ticket, bf_mono_ms());
     bf_gateway_settle(g);
 }
@@ -156,7 +159,7 @@ int bf_outcome_status(enum bf_outcome o)
         [BF_OUTCOME_STARTED] = 201,      [BF_OUTCOME_RUNNING] = 200,        [BF_OUTCOME_STOPPED] = 200,
         [BF_OUTCOME_BUS_OFFLINE] = 503,  [BF_OUTCOME_CAMERA_OFFLINE] = 503, [BF_OUTCOME_INGEST_OFFLINE] = 503,
         [BF_OUTCOME_BUSY] = 503,         [BF_OUTCOME_CANCELLED] = 409,      [BF_OUTCOME_STEP_FAILED] = 502,
-        [BF_OUTCOME_STEP_TIMEOUT] = 504, [BF_OUTCOME_STORAGE] = 500,
+        [BF_OUTCOME_STEP_TIMEOUT] = 504, [BF_OUTCOME_STORAGE] = 500,        [BF_OUTCOME_SUPERSEDED] = 409,
     };
 
     return statuses[o];

@@ -101,7 +101,7 @@ static void add_cors(struct head *h, const struct bf_request *r, const struct bf
     add_field(h, "Access-Control-Allow-Origin: ", r->cors);
     if (a->preflight != NULL) {
         add_field(h, "Access-Control-Allow-Methods: ", a->preflight);
-        add(h, "Access-Control-Allow-Headers: Content-Type, Range\r\nAccess-Control-Max-Age: 600\r\n");
+        add(h, "Access-Control-Allow-Headers: Content-Type, Idempotency-Key, Range\r\nAccess-Control-Max-Age: 600\r\n");
     }
     add(h, "Access-Control-Expose-Headers: Content-Range, Date, ETag, Location, Retry-After\r\n");
 }
@@ -235,11 +235,31 @@ int bf_respond_head(struct bf_request *r, const struct bf_response *a)
     return bf_send(r, h.text, h.size);
 }
 
+static void copy_text(char *ret, size_t size, const char *text)
+{
+    snprintf(ret, size, "%s", text == NULL ? "" : text);
+}
+
+/* For whoever asks the same again. Without memory nothing is kept, and nobody else is told anything. */
+static void keep(struct bf_answer *ret, const struct bf_response *a)
+{
+    struct bf_answer answer = { .retry_after_s = a->retry_after_s, .body = (char *)a->body, .size = a->size };
+
+    copy_text(answer.type, sizeof answer.type, a->type);
+    copy_text(answer.location, sizeof answer.location, a->location);
+    copy_text(answer.allow, sizeof answer.allow, a->allow);
+    copy_text(answer.cache, sizeof answer.cache, a->cache);
+    if (bf_answer_copy(ret, &answer) == 0)
+        ret->status = a->status;
+}
+
 int bf_respond(struct bf_request *r, const struct bf_response *a)
 {
     size_t size = r->method == BF_HEAD || a->status == 304 ? 0 : a->size;
     struct head h;
 
+    if (r->answer != NULL)
+        keep(r->answer, a);
     make_head(&h, r, a);
     struct iovec pieces[] = {
         { .iov_base = h.text, .iov_len = h.size },

@@ -68,6 +68,10 @@ static int not_opened(struct bf_request *r, int error)
 {
     if (error == -EMFILE || error == -ENFILE)
         return bf_problem_for(r, 503, "busy", 1, 0, "Too many files are open.");
+    if (error == -EIO || error == -ENOMEM)
+        return bf_problem_for(
+            r, 503, "storage_failed", 1, 0,
+            "The file is there, but cannot be read: try again; if that does not help, check the disk.");
     return gone(r);
 }
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 
 #define TICK_MS 250
 #define LEASE_EPOCH_NAME "gateway.lease-epoch"
+#define ORDER_LOCK_NAME "gateway.orders.lock"
 
 /* --- what the live store tells --- */
 
@@ -67,6 +69,8 @@ static int make_orchestrator(struct bf_gateway *g)
         .ingest = c->gateway.ingest,
         .janitor = c->janitor.node,
         .lease_epoch = g->lease_epoch,
+        .node = bf_service_node(g->service),
+        .boot_id = bf_service_boot_id(g->service),
         .lease_ms = c->gateway.lease_ms,
         .start_timeout_ms = c->gateway.start_timeout_ms,
         .stop_timeout_ms = c->gateway.stop_timeout_ms,
@@ -124,6 +128,26 @@ static void adopt(struct bf_gateway *g)
     }
 }
 
+/* The node's own lock keeps out a second process of the node; this one, any other gateway that would write the same
+ * intents and count the same epochs. */
+static int lock_orders(struct bf_gateway *g, struct bf_error *e)
+{
+    const char *dir = g->config->storage.state;
+
+    g->order_lock =
+        openat(bf_service_state_dir(g->service), ORDER_LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (g->order_lock < 0)
+        return bf_fail(e, -errno, "%s/%s: cannot be opened: %s", dir, ORDER_LOCK_NAME, strerror(errno));
+    if (flock(g->order_lock, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return bf_fail(e, -errno, "%s/%s: cannot be locked: %s", dir, ORDER_LOCK_NAME, strerror(errno));
+    return bf_fail(e, -EBUSY,
+                   "%s/%s: another gateway with this storage.state is running, and one only may order: stop it, or set "
+                   "gateway.media_only here",
+                   dir, ORDER_LOCK_NAME);
+}
+
 static int count_start(struct bf_gateway *g, struct bf_error *e)
 {
     int r = bf_counter_next(bf_service_state_dir(g->service), LEASE_EPOCH_NAME, &g->lease_epoch);
@@ -131,12 +155,20 @@ static int count_start(struct bf_gateway *g, struct bf_error *e)
     return r < 0 ? bf_fail(e, r, "%s/%s: %s", g->config->storage.state, LEASE_EPOCH_NAME, strerror(-r)) : 0;
 }
 
+/* Viewers who may wait for a camera to start, each holding a worker. */
+static unsigned most_starting(unsigned threads)
+{
+    return threads / 8 < 2 ? 2 : threads / 8;
+}
+
 static int make_parts(struct bf_gateway *g, struct bf_error *e)
 {
     uv_loop_t *loop = bf_service_loop(g->service);
     size_t n = g->config->n_cameras + 1;
-    int r = g->config->gateway.media_only ? 0 : count_start(g, e);
+    int r = g->config->gateway.media_only ? 0 : lock_orders(g, e);
 
+    if (r == 0 && !g->config->gateway.media_only)
+        r = count_start(g, e);
     if (r < 0)
         return r;
     g->facts = calloc(n, sizeof *g->facts);
@@ -154,6 +186,10 @@ static int make_parts(struct bf_gateway *g, struct bf_error *e)
         r = bf_events_new(&g->app.events);
     if (r == 0)
         r = bf_metrics_new(&g->app.metrics, g->app.routes, g->app.n_routes);
+    if (r == 0)
+        r = bf_idempotency_new(&g->app.idempotency, BF_IDEMPOTENCY_KEYS, BF_IDEMPOTENCY_LIFE_MS);
+    if (r == 0 && !g->config->gateway.media_only)
+        r = bf_demand_new(&g->app.demand, g->config, most_starting(g->config->gateway.threads));
     if (r == 0)
         r = bf_calls_new(&g->app.calls, loop, bf_gateway_on_call, g);
     return r;
@@ -191,7 +227,7 @@ int bf_gateway_start(struct bf_service *s, void **ret_state, struct bf_error *e)
     g->service = s;
     g->config = bf_service_config(s);
     g->app.config = g->config;
-    g->app.media_dirfd = g->app.web_dirfd = -1;
+    g->app.media_dirfd = g->app.web_dirfd = g->order_lock = -1;
     bf_routes_collect(&g->app);
     if (g->config->gateway.media_only)
         bf_routes_refuse_changes(&g->app);

@@ -14,13 +14,18 @@ static struct bf_node_report report_of(const struct bf_incoming *m, const Belfry
 {
     static const uint8_t none[BF_ORCH_BOOT_ID_SIZE];
     bool has_boot_id = node->boot_id.len == BF_ORCH_BOOT_ID_SIZE;
+    bool has_holder = node->lease_holder_boot_id.len == BF_ORCH_BOOT_ID_SIZE;
 
     return (struct bf_node_report){
         .online = node->online && !m->will && has_boot_id,
+        .will = m->will,
         .boot_id = has_boot_id ? node->boot_id.data : none,
         .observed_generation = node->observed_generation,
         .error_code = node->last_error == NULL ? "" : node->last_error->code,
         .error_detail = node->last_error == NULL ? "" : node->last_error->detail,
+        .lease_epoch = node->lease_epoch,
+        .lease_holder = node->lease_holder,
+        .lease_boot_id = has_holder ? node->lease_holder_boot_id.data : NULL,
     };
 }
 
@@ -60,7 +65,9 @@ void bf_gateway_on_camera_state(void *state, const struct bf_incoming *m)
     if (!m->will)
         learn_camera(&g->facts[index], s);
     const struct bf_node_report report = report_of(m, s->node);
+    const struct bf_standing before = bf_gateway_standing(g, BF_ROLE_CAMERA, m->topic.id);
     bf_orch_camera_state(g->orch, m->topic.id, &report, s->phase, s->session_id, bf_mono_ms());
+    bf_gateway_tell_standing(g, BF_ROLE_CAMERA, m->topic.id, before, &report);
     bf_gateway_settle(g);
 }
 
@@ -100,7 +107,9 @@ void bf_gateway_on_ingest_state(void *state, const struct bf_incoming *m)
         snprintf(list[i].error_detail, sizeof list[i].error_detail, "%s", status->error->detail);
     }
     const struct bf_node_report report = report_of(m, s->node);
+    const struct bf_standing before = bf_gateway_standing(g, BF_ROLE_INGEST, m->topic.id);
     bf_orch_ingest_state(g->orch, m->topic.id, &report, list, n, bf_mono_ms());
+    bf_gateway_tell_standing(g, BF_ROLE_INGEST, m->topic.id, before, &report);
     bf_gateway_settle(g);
 }
 
@@ -118,21 +127,16 @@ void bf_gateway_on_janitor_state(void *state, const struct bf_incoming *m)
         list[n].phase = s->sessions[n]->phase;
     }
     const struct bf_node_report report = report_of(m, s->node);
+    const struct bf_standing before = bf_gateway_standing(g, BF_ROLE_JANITOR, m->topic.id);
     bf_orch_janitor_state(g->orch, m->topic.id, &report, list, n, bf_mono_ms());
+    bf_gateway_tell_standing(g, BF_ROLE_JANITOR, m->topic.id, before, &report);
     bf_gateway_settle(g);
 }
 
 static void tell_alarm(struct bf_gateway *g, const char *node, const Belfry__V1__Failure *f, bool active)
 {
-    if (f == NULL)
-        return;
-    json_t *alarm =
-        json_pack("{s:s, s:s, s:s, s:b}", "node", node, "code", f->code, "detail", f->detail, "active", (int)active);
-    _cleanup_(bf_freep) char *text = json_dumps(alarm, JSON_COMPACT);
-
-    json_decref(alarm);
-    if (text != NULL)
-        bf_events_publish(g->app.events, "alarm", text);
+    if (f != NULL)
+        bf_gateway_alarm(g, node, f->code, f->detail, active);
 }
 
 void bf_gateway_on_event(void *state, const struct bf_incoming *m)

@@ -37,8 +37,24 @@ static void on_call(void *user, struct bf_call *call)
 {
     (void)user;
     t.want = call->want;
+    t.calls++;
+    if (t.hold != NULL && *t.hold == NULL) {
+        *t.hold = bf_call_ref(call);
+        return;
+    }
+    http_world_answer(call);
+}
+
+void http_world_answer(struct bf_call *call)
+{
     t.present_asked |= call->kind == BF_CALL_PRESENT;
-    call->status = call->kind == BF_CALL_START ? 201 : 200;
+    call->status = t.status != 0 ? t.status : call->kind == BF_CALL_START ? 201 : 200;
+    if (call->kind == BF_CALL_START && t.call_is_live)
+        bf_live_set_current(t.app.live, call->camera, BUILDER_SESSION);
+    if (call->kind == BF_CALL_START)
+        snprintf(call->location, sizeof call->location, "/api/v1/cameras/%s/stream?call=%u", call->camera, t.calls);
+    if (call->status >= 400)
+        snprintf(call->detail, sizeof call->detail, "No.");
     call->body = strdup(call->kind == BF_CALL_PRESENT ? "event: camera\ndata: {}\n\n" : "{\"answered\":true}");
     bf_call_answer(call);
 }
@@ -103,6 +119,7 @@ int http_world_begin(void **state)
     assert_int_equal(bf_recordings_new(&t.app.recordings), 0);
     assert_int_equal(bf_events_new(&t.app.events), 0);
     assert_int_equal(bf_metrics_new(&t.app.metrics, t.app.routes, t.app.n_routes), 0);
+    assert_int_equal(bf_idempotency_new(&t.app.idempotency, 4, 60000), 0);
     assert_int_equal(bf_calls_new(&t.app.calls, &t.loop, on_call, NULL), 0);
     assert_int_equal(bf_live_start(t.app.live, &e), 0);
     bf_live_set_current(t.app.live, "door", BUILDER_SESSION);
@@ -122,6 +139,8 @@ int http_world_end(void **state)
     bf_recordings_free(t.app.recordings);
     bf_events_free(t.app.events);
     bf_metrics_free(t.app.metrics);
+    bf_idempotency_free(t.app.idempotency);
+    bf_demand_free(t.app.demand);
     close(t.app.media_dirfd);
     close(t.app.web_dirfd);
     uv_run(&t.loop, UV_RUN_DEFAULT);

@@ -21,9 +21,14 @@ struct http_world {
     struct bf_http_server *server;
     struct bf_want want; /* of the last start */
     bool present_asked;
+    bool call_is_live;     /* a start makes the session the present one */
+    unsigned calls;        /* that have reached the loop */
+    int status;            /* to answer them with; 0: as they went well */
+    struct bf_call **hold; /* where it points to NULL, the next call is put there, to be answered by the test */
 };
 extern struct http_world t;
 
+void http_world_answer(struct bf_call *call);
 int http_world_begin(void **state);
 int http_world_end(void **state);
 

@@ -13,12 +13,15 @@ static uint32_t port;
 
 void world_make(struct world *w)
 {
+    static const uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE] = { 5 };
     static const struct bf_orch_camera cameras[] = { { "door", true }, { "pole", false } };
     const struct bf_orch_options options = {
         .cameras = cameras,
         .n_cameras = 2,
         .janitor = "janitor-1",
         .lease_epoch = 3,
+        .node = "gateway-1",
+        .boot_id = boot_id,
         .lease_ms = 9000,
         .start_timeout_ms = 10000,
         .stop_timeout_ms = 9000,
@@ -35,11 +38,31 @@ void world_done(struct world *w)
     bf_orch_free(w->o);
 }
 
+int world_setup(void **state)
+{
+    static struct world w;
+
+    world_make(&w);
+    *state = &w;
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    world_done(*state);
+    return 0;
+}
+
+const struct bf_stream *door(const struct world *w)
+{
+    return bf_orch_stream_of(w->o, "door");
+}
+
 static const char *outcome_name(enum bf_outcome o)
 {
     static const char *const names[] = { "started",        "running",        "stopped", "bus-offline",
                                          "camera-offline", "ingest-offline", "busy",    "cancelled",
-                                         "failed",         "timeout",        "storage" };
+                                         "failed",         "timeout",        "storage", "superseded" };
 
     return names[o];
 }
@@ -99,15 +122,23 @@ void world_expect(struct world *w, const char *actions, const char *file, int li
 }
 
 /* Each node has observed whatever it was last told, unless it is to be shown lagging. */
-static struct bf_node_report report(struct world *w, enum bf_role role, const char *id, bool online,
+static struct bf_node_report report(struct world *w, enum bf_role role, const char *id, const char *phase,
                                     uint8_t boot_id[static BF_ORCH_BOOT_ID_SIZE])
 {
     const struct bf_node *n = bf_orch_node(w->o, role, id);
 
+    static const uint8_t ours[BF_ORCH_BOOT_ID_SIZE] = { 5 }, theirs[BF_ORCH_BOOT_ID_SIZE] = { 6 };
+    bool lost = w->lost == role;
+    bool will = strcmp(phase, "lost") == 0;
+
     memset(boot_id, boots[role], BF_ORCH_BOOT_ID_SIZE);
-    return (struct bf_node_report){ .online = online,
+    return (struct bf_node_report){ .online = !will && strcmp(phase, "gone") != 0,
+                                    .will = will,
+                                    .lease_epoch = lost ? w->lost_to_epoch : 3,
+                                    .lease_holder = lost && !w->lost_to_a_copy ? "gateway-2" : "gateway-1",
+                                    .lease_boot_id = lost ? theirs : ours,
                                     .boot_id = boot_id,
-                                    .error_code = "source_failed",
+                                    .error_code = w->error == NULL ? "source_failed" : w->error,
                                     .error_detail = "no such sensor",
                                     .observed_generation = n == NULL ? 0 : n->generation };
 }
@@ -125,7 +156,7 @@ static Belfry__V1__CameraPhase camera_phase(const char *name)
 void camera_is(struct world *w, const char *phase, const char *session)
 {
     uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE];
-    struct bf_node_report r = report(w, BF_ROLE_CAMERA, "door", strcmp(phase, "gone") != 0, boot_id);
+    struct bf_node_report r = report(w, BF_ROLE_CAMERA, "door", phase, boot_id);
 
     bf_orch_camera_state(w->o, "door", &r, camera_phase(phase), session == NULL ? "" : session, w->now_ms);
     world_run(w);
@@ -152,7 +183,7 @@ static Belfry__V1__IngestPhase ingest_phase(const char *name)
 void ingest_is(struct world *w, const char *phase, const char *session)
 {
     uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE];
-    struct bf_node_report r = report(w, BF_ROLE_INGEST, "ingest-1", strcmp(phase, "gone") != 0, boot_id);
+    struct bf_node_report r = report(w, BF_ROLE_INGEST, "ingest-1", phase, boot_id);
     struct bf_ingest_report s = { .phase = ingest_phase(phase), .error_code = "no_port", .error_detail = "all taken" };
 
     if (s.phase >= BELFRY__V1__INGEST_PHASE__INGEST_PHASE_LISTENING)
@@ -189,7 +220,7 @@ static Belfry__V1__JanitorPhase janitor_phase(const char *name)
 void janitor_is(struct world *w, const char *phase, const char *session)
 {
     uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE];
-    struct bf_node_report r = report(w, BF_ROLE_JANITOR, "janitor-1", strcmp(phase, "gone") != 0, boot_id);
+    struct bf_node_report r = report(w, BF_ROLE_JANITOR, "janitor-1", phase, boot_id);
     struct bf_janitor_report s = { .phase = janitor_phase(phase) };
 
     if (session != NULL)
@@ -209,6 +240,14 @@ static void ask(struct world *w, const char *camera, const char *session, uint64
 void start(struct world *w, const char *camera, const char *session, uint64_t ticket)
 {
     ask(w, camera, session, ticket, false);
+}
+
+void start_on_demand(struct world *w, const char *camera, const char *session, uint64_t ticket)
+{
+    const struct bf_want want = { .on_demand = true };
+
+    assert_int_equal(bf_orch_start(w->o, camera, &want, session, ticket, w->now_ms), 0);
+    world_run(w);
 }
 
 void start_recorded(struct world *w, const char *camera, const char *session, uint64_t ticket)
@@ -262,5 +301,20 @@ void go_live(struct world *w, bool record)
     playable(w, "door", SESSION_A);
     assert_int_equal(bf_orch_stream_of(w->o, "door")->phase, BF_STREAM_LIVE);
     assert_int_equal(w->last.result.outcome, BF_OUTCOME_STARTED);
+    w->seen[0] = '\0';
+}
+
+void climb(struct world *w, enum bf_step to)
+{
+    all_online(w);
+    passes(w, 3100); /* the connection to the broker is no longer new */
+    start(w, "door", SESSION_A, 1);
+    if (to > BF_STEP_INGEST)
+        ingest_is(w, "listening", SESSION_A);
+    if (to > BF_STEP_CAMERA)
+        camera_is(w, "streaming", SESSION_A);
+    if (to > BF_STEP_MEDIA)
+        ingest_is(w, "live", SESSION_A);
+    assert_int_equal(bf_orch_stream_of(w->o, "door")->step, to);
     w->seen[0] = '\0';
 }

@@ -323,12 +323,59 @@ static void test_route_parameters(void **state)
     assert_int_equal(bf_method_parse("PATCH"), BF_PATCH);
 }
 
+static void test_idempotency_keys(void **state)
+{
+#define LONGEST "0123456789012345678901234567890123456789012345678901234567890123"
+    static const struct {
+        const char *header, *key; /* NULL: refused */
+    } table[] = {
+        { "\"8e03978e-40d5-43e8-bc93-6894a57f9324\"", "8e03978e-40d5-43e8-bc93-6894a57f9324" },
+        { "8e03978e-40d5-43e8-bc93-6894a57f9324", "8e03978e-40d5-43e8-bc93-6894a57f9324" },
+        { "  a  ", "a" },
+        { "\"a b\"", "a b" },
+        { "\"a\\\"\\\\b\"", "a\"\\b" },
+        { LONGEST, LONGEST },
+        { "\"" LONGEST "\"", LONGEST },
+        { LONGEST "4", NULL },
+        { "\"" LONGEST "4\"", NULL },
+        { "", NULL },
+        { "   ", NULL },
+        { "\"\"", NULL },
+        { "\"a", NULL },
+        { "\"a\"b", NULL },
+        { "\"a\";p=1", NULL },
+        { "\"a\\b\"", NULL },
+        { "\"a\\", NULL },
+        { "a b", NULL },
+        { "a, b", NULL },
+        { "a\\", NULL },
+        { "a\"", NULL },
+        { "a\tb", NULL },
+        { "\"a\tb\"", NULL },
+        { "\xc3\xa4", NULL },
+        { "\"\x7f\"", NULL },
+    };
+    char key[BF_IDEMPOTENCY_KEY_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        int r = bf_idempotency_key_parse(key, table[i].header);
+
+        if ((r == 0) != (table[i].key != NULL))
+            fail_msg("%s: %d", table[i].header, r);
+        if (r == 0)
+            assert_string_equal(key, table[i].key);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),   cmocka_unit_test(test_path_length), cmocka_unit_test(test_query),
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_hls_query),   cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_headers), cmocka_unit_test(test_routes),      cmocka_unit_test(test_route_parameters),
+        cmocka_unit_test(test_idempotency_keys), cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_path_length),      cmocka_unit_test(test_query),
+        cmocka_unit_test(test_numbers),          cmocka_unit_test(test_hls_query),
+        cmocka_unit_test(test_ranges),           cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_routes),           cmocka_unit_test(test_route_parameters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,26 +10,6 @@
 
 #include "orch_world.h"
 
-static int setup(void **state)
-{
-    static struct world w;
-
-    world_make(&w);
-    *state = &w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_done(*state);
-    return 0;
-}
-
-static const struct bf_stream *door(const struct world *w)
-{
-    return bf_orch_stream_of(w->o, "door");
-}
-
 /* --- the way up --- */
 
 static void test_start_in_order(void **state)
@@ -253,20 +233,6 @@ static void time_runs_out(struct world *w)
     }
 }
 
-static void climb(struct world *w, enum bf_step to)
-{
-    all_online(w);
-    start(w, "door", SESSION_A, 1);
-    if (to > BF_STEP_INGEST)
-        ingest_is(w, "listening", SESSION_A);
-    if (to > BF_STEP_CAMERA)
-        camera_is(w, "streaming", SESSION_A);
-    if (to > BF_STEP_MEDIA)
-        ingest_is(w, "live", SESSION_A);
-    assert_int_equal(door(w)->step, to);
-    w->seen[0] = '\0';
-}
-
 static void test_each_step_can_fail(void **state)
 {
     (void)state;
@@ -353,6 +319,63 @@ static void test_start_has_a_total_deadline(void **state)
     passes(w, 300); /* 10.1 s in all, though the media step has just begun */
     assert_int_equal(w->last.result.outcome, BF_OUTCOME_STEP_TIMEOUT);
     assert_int_equal(w->last.result.step, BF_STEP_MEDIA);
+}
+
+/* --- on demand --- */
+
+static void test_a_session_of_viewers_stays_theirs(void **state)
+{
+    struct world *w = *state;
+
+    all_online(w);
+    start_on_demand(w, "door", SESSION_A, 1);
+    start_on_demand(w, "door", SESSION_B, 2);
+    assert_true(door(w)->want.on_demand);
+    assert_null(strstr(w->seen, "persist >ingest-1 >janitor-1 persist"));
+}
+
+static void test_a_start_by_hand_keeps_what_viewers_began(void **state)
+{
+    struct world *w = *state;
+    struct bf_intent intent;
+
+    all_online(w);
+    start_on_demand(w, "door", SESSION_A, 1);
+    w->seen[0] = '\0';
+    start(w, "door", SESSION_B, 2);
+    expect(w, "persist");
+    assert_false(door(w)->want.on_demand);
+    assert_int_equal(bf_orch_intents(w->o, &intent, 1), 1);
+    assert_false(intent.want.on_demand);
+    start_on_demand(w, "door", SESSION_C, 3);
+    assert_false(door(w)->want.on_demand);
+    expect(w, "");
+}
+
+static void test_a_viewer_does_not_make_it_theirs(void **state)
+{
+    struct world *w = *state;
+
+    go_live(w, true);
+    start_on_demand(w, "door", SESSION_B, 2);
+    expect(w, "2:running");
+    assert_false(door(w)->want.on_demand);
+    assert_true(door(w)->want.record);
+}
+
+static void test_a_queued_start_of_a_viewer_joined_by_hand(void **state)
+{
+    struct world *w = *state;
+
+    go_live(w, false);
+    stop(w, "door", 0);
+    start_on_demand(w, "door", SESSION_B, 2);
+    start(w, "door", SESSION_C, 3);
+    camera_is(w, "off", NULL);
+    ingest_is(w, "ended", SESSION_A);
+    janitor_is(w, "purged", SESSION_A);
+    assert_string_equal(door(w)->session, SESSION_B);
+    assert_false(door(w)->want.on_demand);
 }
 
 /* --- the way down --- */
@@ -550,6 +573,21 @@ static void test_queued_start_has_its_own_deadline(void **state)
     assert_int_equal(w->last.result.outcome, BF_OUTCOME_STEP_TIMEOUT);
 }
 
+static void test_queued_start_without_the_broker(void **state)
+{
+    struct world *w = *state;
+
+    go_live(w, false);
+    bf_orch_bus(w->o, false, w->now_ms);
+    stop(w, "door", 2);
+    start(w, "door", SESSION_B, 3);
+    for (int i = 0; i < 3; i++)
+        passes(w, 3100); /* each step of the stop takes its whole time */
+    assert_int_equal(w->last.ticket, 3);
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_BUS_OFFLINE);
+    assert_string_equal(w->last.result.code, "broker_offline");
+}
+
 /* --- while it runs --- */
 
 static void test_desired_is_the_heartbeat(void **state)
@@ -638,23 +676,6 @@ static void test_session_that_ends_by_itself(void **state)
     janitor_is(w, "archiving", SESSION_A);
     assert_int_equal(door(w)->phase, BF_STREAM_FAILED);
     assert_non_null(strstr(bf_orch_detail(w->o, door(w), detail, sizeof detail), "disk_full"));
-}
-
-static void test_bus_outage_leaves_the_stream_alone(void **state)
-{
-    struct world *w = *state;
-
-    go_live(w, false);
-    bf_orch_bus(w->o, false, w->now_ms);
-    passes(w, 20000);
-    expect(w, "");
-    assert_int_equal(door(w)->phase, BF_STREAM_LIVE);
-    bf_orch_bus(w->o, true, w->now_ms);
-    camera_is(w, "streaming", SESSION_A);
-    ingest_is(w, "live", SESSION_A);
-    janitor_is(w, "trimming", SESSION_A);
-    expect(w, ">door >ingest-1 >janitor-1");
-    assert_int_equal(door(w)->phase, BF_STREAM_LIVE);
 }
 
 /* --- across a restart of the gateway --- */
@@ -764,6 +785,91 @@ static void test_half_done_stop_is_finished(void **state)
     assert_int_equal(door(w)->phase, BF_STREAM_IDLE);
 }
 
+/* The nodes are heard of only after the intents are taken over: what was recorded goes to the archive unseen. */
+static void test_half_done_stop_keeps_the_recording(void **state)
+{
+    struct world *w = *state;
+    const struct bf_intent i = intent(true);
+    size_t n;
+
+    assert_int_equal(bf_orch_adopt(w->o, &i, w->now_ms), 0);
+    world_run(w);
+    const struct bf_fate *fates = bf_orch_fates(w->o, &n);
+    assert_int_equal(n, 1);
+    assert_string_equal(fates[0].session, SESSION_A);
+    assert_int_equal(fates[0].fate, BELFRY__V1__SESSION_FATE__SESSION_FATE_ARCHIVE);
+}
+
+static Belfry__V1__SessionFate fate_of_a(const struct world *w)
+{
+    size_t n;
+    const struct bf_fate *fates = bf_orch_fates(w->o, &n);
+
+    assert_int_equal(n, 1);
+    assert_string_equal(fates[0].session, SESSION_A);
+    return fates[0].fate;
+}
+
+/* As without the media directory: what the gateway does not see may be there all the same. */
+static void test_a_recording_that_is_not_seen_is_kept(void **state)
+{
+    struct world *w = *state;
+    const struct bf_intent i = intent(false);
+
+    assert_int_equal(bf_orch_adopt(w->o, &i, w->now_ms), 0);
+    bf_orch_bus(w->o, true, w->now_ms);
+    camera_is(w, "streaming", SESSION_A);
+    ingest_is(w, "live", SESSION_A);
+    assert_int_equal(door(w)->step, BF_STEP_PLAYLIST);
+    passes(w, 10000);
+    assert_string_equal(door(w)->error.code, "timeout");
+    camera_is(w, "off", NULL);
+    ingest_is(w, "ended", SESSION_A);
+    assert_int_equal(door(w)->phase, BF_STREAM_FAILED);
+    assert_false(door(w)->playable);
+    assert_int_equal(fate_of_a(w), BELFRY__V1__SESSION_FATE__SESSION_FATE_ARCHIVE);
+}
+
+static void test_a_recording_lost_meanwhile_is_kept(void **state)
+{
+    struct world *w = *state;
+
+    test_lost_session_is_undone(state);
+    assert_int_equal(fate_of_a(w), BELFRY__V1__SESSION_FATE__SESSION_FATE_ARCHIVE);
+}
+
+static void test_a_stop_before_the_first_look_keeps_the_recording(void **state)
+{
+    struct world *w = *state;
+    const struct bf_intent i = intent(false);
+
+    assert_int_equal(bf_orch_adopt(w->o, &i, w->now_ms), 0);
+    bf_orch_bus(w->o, true, w->now_ms);
+    camera_is(w, "streaming", SESSION_A);
+    ingest_is(w, "live", SESSION_A);
+    stop(w, "door", 2);
+    camera_is(w, "off", NULL);
+    ingest_is(w, "ended", SESSION_A);
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_STOPPED);
+    assert_int_equal(fate_of_a(w), BELFRY__V1__SESSION_FATE__SESSION_FATE_ARCHIVE);
+}
+
+static void test_a_recorded_start_that_failed_late_is_kept(void **state)
+{
+    struct world *w = *state;
+
+    all_online(w);
+    start_recorded(w, "door", SESSION_A, 1);
+    ingest_is(w, "listening", SESSION_A);
+    camera_is(w, "streaming", SESSION_A);
+    ingest_is(w, "live", SESSION_A); /* so there is media, though nobody has seen it here */
+    passes(w, 10000);
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_STEP_TIMEOUT);
+    camera_is(w, "off", NULL);
+    ingest_is(w, "ended", SESSION_A);
+    assert_int_equal(fate_of_a(w), BELFRY__V1__SESSION_FATE__SESSION_FATE_ARCHIVE);
+}
+
 static void test_adoption_of_the_unknown(void **state)
 {
     struct world *w = *state;
@@ -828,7 +934,7 @@ static void test_each_phase_has_words(void **state)
     assert_non_null(strstr(bf_orch_detail(w->o, door(w), detail, sizeof detail), "no such sensor"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
 {
@@ -850,6 +956,10 @@ int main(void)
         TEST(test_start_has_a_total_deadline),
         TEST(test_stop_in_order),
         TEST(test_stop_of_a_recorded_one_archives),
+        TEST(test_a_session_of_viewers_stays_theirs),
+        TEST(test_a_start_by_hand_keeps_what_viewers_began),
+        TEST(test_a_viewer_does_not_make_it_theirs),
+        TEST(test_a_queued_start_of_a_viewer_joined_by_hand),
         TEST(test_stop_when_idle_is_fine),
         TEST(test_stop_clears_a_failure),
         TEST(test_parallel_stops_join),
@@ -859,6 +969,7 @@ int main(void)
         TEST(test_start_stop_start),
         TEST(test_start_stop_start_stop),
         TEST(test_queued_start_has_its_own_deadline),
+        TEST(test_queued_start_without_the_broker),
         TEST(test_desired_is_the_heartbeat),
         TEST(test_idle_nodes_are_left_in_peace),
         TEST(test_unobserved_desired_is_sent_again),
@@ -866,13 +977,17 @@ int main(void)
         TEST(test_camera_gone_keeps_the_session),
         TEST(test_new_endpoint_reaches_the_camera),
         TEST(test_session_that_ends_by_itself),
-        TEST(test_bus_outage_leaves_the_stream_alone),
         TEST(test_intents_follow_the_session),
         TEST(test_running_session_is_adopted),
         TEST(test_adoption_joins_a_start),
         TEST(test_lost_session_is_undone),
         TEST(test_adoption_gives_up_in_time),
         TEST(test_half_done_stop_is_finished),
+        TEST(test_half_done_stop_keeps_the_recording),
+        TEST(test_a_recording_that_is_not_seen_is_kept),
+        TEST(test_a_recording_lost_meanwhile_is_kept),
+        TEST(test_a_stop_before_the_first_look_keeps_the_recording),
+        TEST(test_a_recorded_start_that_failed_late_is_kept),
         TEST(test_adoption_of_the_unknown),
         TEST(test_generations_grow_across_restarts),
         TEST(test_fates_do_not_pile_up),

@@ -85,7 +85,10 @@ static void an_intent_keeps_its_profile(void **state)
           .session = SESSION,
           .ingest = "in-1",
           .want = { .profile = PROFILE(REALTIME), .fps = 25 } },
-        { .camera = "cam-2", .session = SESSION, .ingest = "in-1", .want = { .profile = PROFILE(ECONOMY) } },
+        { .camera = "cam-2",
+          .session = SESSION,
+          .ingest = "in-1",
+          .want = { .profile = PROFILE(ECONOMY), .on_demand = true } },
     };
     _cleanup_(bf_freep) struct bf_intent *loaded = NULL;
     int fd = make_directory();
@@ -99,6 +102,8 @@ static void an_intent_keeps_its_profile(void **state)
     assert_int_equal(loaded[0].want.profile, PROFILE(REALTIME));
     assert_int_equal(loaded[0].want.fps, 25);
     assert_int_equal(loaded[1].want.profile, PROFILE(ECONOMY));
+    assert_false(loaded[0].want.on_demand);
+    assert_true(loaded[1].want.on_demand);
     drop_directory(fd);
 }
 

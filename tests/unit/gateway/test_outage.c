@@ -1,0 +1,158 @@
+/* The broker goes and comes back: what is live goes on, what is starting waits for its nodes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "orch_world.h"
+
+static void test_bus_outage_leaves_the_stream_alone(void **state)
+{
+    struct world *w = *state;
+
+    go_live(w, false);
+    bf_orch_bus(w->o, false, w->now_ms);
+    passes(w, 20000);
+    expect(w, "");
+    assert_int_equal(door(w)->phase, BF_STREAM_LIVE);
+    bf_orch_bus(w->o, true, w->now_ms);
+    camera_is(w, "streaming", SESSION_A);
+    ingest_is(w, "live", SESSION_A);
+    janitor_is(w, "trimming", SESSION_A);
+    expect(w, ">door >ingest-1 >janitor-1");
+    assert_int_equal(door(w)->phase, BF_STREAM_LIVE);
+}
+
+/* After a restart of the broker the gateway may be there first: what it sends then, the others never hear. */
+static void test_after_an_outage_a_node_is_ordered_when_it_is_heard(void **state)
+{
+    struct world *w = *state;
+
+    go_live(w, false);
+    bf_orch_bus(w->o, false, w->now_ms);
+    passes(w, 1000);
+    bf_orch_bus(w->o, true, w->now_ms);
+    expect(w, ">door >ingest-1 >janitor-1");
+    passes(w, 500);
+    camera_is(w, "streaming", SESSION_A);
+    expect(w, ">door");
+    ingest_is(w, "live", SESSION_A);
+    expect(w, ">ingest-1");
+    camera_is(w, "streaming", SESSION_A);
+    ingest_is(w, "live", SESSION_A);
+    expect(w, "");
+}
+
+/* A broker that ends says last wills for all before it drops this gateway, too. */
+static void wills_of_a_broker_that_ends(struct world *w)
+{
+    ingest_is(w, "lost", NULL);
+    camera_is(w, "lost", NULL);
+    bf_orch_bus(w->o, false, w->now_ms);
+    passes(w, 1500);
+    expect(w, "");
+    bf_orch_bus(w->o, true, w->now_ms);
+}
+
+static void test_a_start_outlives_the_brokers_restart(void **state)
+{
+    static const enum bf_step steps[] = { BF_STEP_INGEST, BF_STEP_CAMERA, BF_STEP_MEDIA, BF_STEP_PLAYLIST };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct world w;
+
+        world_make(&w);
+        climb(&w, steps[i]);
+        wills_of_a_broker_that_ends(&w);
+        passes(&w, 1500);
+        ingest_is(&w, "listening", SESSION_A);
+        camera_is(&w, "streaming", SESSION_A);
+        ingest_is(&w, "live", SESSION_A);
+        playable(&w, "door", SESSION_A);
+        assert_int_equal(door(&w)->phase, BF_STREAM_LIVE);
+        assert_int_equal(w.last.result.outcome, BF_OUTCOME_STARTED);
+        world_done(&w);
+    }
+}
+
+/* The broker has kept the wills, and delivers them before the nodes are back. */
+static void test_a_start_outlives_retained_wills(void **state)
+{
+    struct world *w = *state;
+
+    climb(w, BF_STEP_MEDIA);
+    bf_orch_bus(w->o, false, w->now_ms);
+    passes(w, 500);
+    bf_orch_bus(w->o, true, w->now_ms);
+    ingest_is(w, "lost", NULL);
+    camera_is(w, "lost", NULL);
+    passes(w, 2900);
+    assert_int_equal(door(w)->phase, BF_STREAM_STARTING);
+    ingest_is(w, "live", SESSION_A);
+    camera_is(w, "streaming", SESSION_A);
+    playable(w, "door", SESSION_A);
+    assert_int_equal(door(w)->phase, BF_STREAM_LIVE);
+}
+
+static void test_a_node_that_is_not_back_in_time_ends_the_start(void **state)
+{
+    struct world *w = *state;
+
+    climb(w, BF_STEP_MEDIA);
+    wills_of_a_broker_that_ends(w);
+    ingest_is(w, "live", SESSION_A);
+    passes(w, 2900);
+    assert_int_equal(w->answers, 0);
+    passes(w, 200); /* 3.1 s, a third of the lease */
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_CAMERA_OFFLINE);
+}
+
+static void test_a_node_that_dies_ends_the_start_soon(void **state)
+{
+    struct world *w = *state;
+
+    climb(w, BF_STEP_MEDIA);
+    ingest_is(w, "lost", NULL);
+    passes(w, 900);
+    assert_int_equal(w->answers, 0);
+    passes(w, 200);
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_INGEST_OFFLINE);
+}
+
+/* Within its last will's second: it listens elsewhere, and the camera is told. */
+static void test_a_start_outlives_a_restart_of_ingest(void **state)
+{
+    struct world *w = *state;
+
+    climb(w, BF_STEP_MEDIA);
+    ingest_is(w, "lost", NULL);
+    passes(w, 500);
+    ingest_boots(w, 2, "", NULL);
+    expect(w, ">ingest-1");
+    ingest_listens_on(w, 20007, "listening", SESSION_A);
+    expect(w, ">door");
+    assert_int_equal(door(w)->endpoint.port, 20007);
+    ingest_is(w, "live", SESSION_A);
+    playable(w, "door", SESSION_A);
+    expect(w, "1:started");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_bus_outage_leaves_the_stream_alone),
+        TEST(test_after_an_outage_a_node_is_ordered_when_it_is_heard),
+        TEST(test_a_start_outlives_the_brokers_restart),
+        TEST(test_a_start_outlives_retained_wills),
+        TEST(test_a_node_that_is_not_back_in_time_ends_the_start),
+        TEST(test_a_node_that_dies_ends_the_start_soon),
+        TEST(test_a_start_outlives_a_restart_of_ingest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
