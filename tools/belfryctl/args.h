@@ -88,6 +88,8 @@ int ctl_cmd_init(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_node(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_node_list(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_node_export(struct ctl *ctl, int argc, char **argv);
+int ctl_cmd_node_aws_policy(struct ctl *ctl, int argc, char **argv);
+int ctl_cmd_broker(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_watch(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_start(struct ctl *ctl, int argc, char **argv);
 int ctl_cmd_stop(struct ctl *ctl, int argc, char **argv);

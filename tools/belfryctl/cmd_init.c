@@ -200,16 +200,7 @@ static int make_broker_certificate(struct init *init, struct bf_error *e)
     for (size_t i = 0; i < init->broker_names.n; i++)
         names[n++] = init->broker_names.item[i];
 
-    struct ctl_certificate_request request = {
-        .common_name = "broker", .names = names, .n_names = n, .valid_days = init->issuer.valid_days
-    };
-    _cleanup_(ctl_certificate_done) struct ctl_certificate made = { 0 };
-    int r = ctl_ca_issue(&init->issuer.ca, &request, &made, e);
-    if (r == 0)
-        r = ctl_write(init->brokerfd, "broker.key", made.key_pem, strlen(made.key_pem), 0600, e);
-    if (r == 0)
-        r = ctl_write(init->brokerfd, "broker.crt", made.cert_pem, strlen(made.cert_pem), 0600, e);
-    return r;
+    return ctl_broker_tls_write(init->brokerfd, &init->issuer, names, n, e);
 }
 
 static int write_broker_conf(struct init *init, struct bf_error *e)

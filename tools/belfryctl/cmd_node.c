@@ -138,6 +138,10 @@ static int rotate_node(struct change *c, const char *node, uint64_t overlap_ms, 
     _cleanup_(bf_key_freep) struct bf_key *key = NULL;
     ctl_bundle_retire(c->site->bundle, node, c->now_ms + overlap_ms);
     int r = issue_key(c, node, role, &key, e);
+    if (overlap_ms == 0)
+        ctl_node_key_forget(c->site->keysfd, node);
+    else if (r == 0)
+        r = ctl_node_key_keep(c->site->keysfd, node, e);
     /* The bundle goes first: a key that is listed and not yet used is harmless, the reverse is an outage. */
     if (r == 0)
         r = change_commit(c, e);
@@ -156,9 +160,10 @@ static int cmd_rotate(struct ctl *ctl, int argc, char **argv)
     };
     const struct ctl_usage usage = {
         "node rotate ID [OPTION]...",
-        "Gives a node a new signing key and client certificate. Old and new key are both\n"
-        "valid for the overlap: within it, bring the new trust bundle to every host, then\n"
-        "the new key to the node's host (node export), and restart the node.\n",
+        "Gives a node a new signing key and client certificate, while it runs. Old and new key are both valid for the\n"
+        "overlap, and the node signs with both: within it, bring the new trust bundle to every host and the new keys\n"
+        "to the node's own (node export), each followed by SIGHUP to the services there, in any order. Afterwards the\n"
+        "old key is refused. --overlap 0s is for a key that was stolen: then every host needs the bundle first.\n",
         options,
         BF_COUNT_OF(options),
         1,
@@ -178,7 +183,8 @@ static int cmd_rotate(struct ctl *ctl, int argc, char **argv)
     if (r == 0) {
         printf("%s has a new key; ", argv[word]);
         print_after_change(&change);
-        printf("  then restart %s with its new key, before the old one ends\n", argv[word]);
+        printf("  copy the new keys to the host of %s (node export) and reload it (SIGHUP), before the old one ends\n",
+               argv[word]);
     }
     return ctl_finish(r, &e);
 }
@@ -199,6 +205,7 @@ static int revoke_node(struct change *c, const char *node, struct bf_error *e)
         ctl_node_file_name(name, node, i);
         unlinkat(c->site->keysfd, name, 0);
     }
+    ctl_node_key_forget(c->site->keysfd, node);
     return 0;
 }
 
@@ -239,6 +246,7 @@ static const struct ctl_command commands[] = {
     { "revoke", "refuse every key of a node from now on", cmd_revoke },
     { "list", "print the keys of the trust bundle", ctl_cmd_node_list },
     { "export", "copy what one node's host needs", ctl_cmd_node_export },
+    { "aws-policy", "print a node's policy for AWS IoT Core", ctl_cmd_node_aws_policy },
 };
 
 int ctl_cmd_node(struct ctl *ctl, int argc, char **argv)

@@ -102,6 +102,10 @@ static int export_node(const struct ctl_site *s, const char *node, const char *t
         ctl_node_file_name(name, node, i);
         r = copy_file(s, name, dirfd, e);
     }
+    char previous[CTL_FILE_NAME_SIZE];
+    ctl_node_file_name(previous, node, CTL_NODE_PREVIOUS_KEY);
+    if (r == 0 && faccessat(s->keysfd, previous, F_OK, 0) == 0)
+        r = copy_file(s, previous, dirfd, e);
     for (size_t i = 0; r == 0 && i < BF_COUNT_OF(common); i++)
         r = copy_file(s, common[i], dirfd, e);
     return r;

@@ -12,6 +12,7 @@
 static const struct ctl_command commands[] = {
     { "init", "make a site: keys, trust bundle, certificates, broker files, belfry.yml", ctl_cmd_init },
     { "node", "add, rotate, revoke, list or export nodes", ctl_cmd_node },
+    { "broker", "give the broker a new certificate", ctl_cmd_broker },
     { "watch", "print every message of the site, checked", ctl_cmd_watch },
     { "start", "start a camera's stream", ctl_cmd_start },
     { "stop", "stop a camera's stream", ctl_cmd_stop },

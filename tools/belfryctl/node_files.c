@@ -21,7 +21,7 @@ int ctl_write(int dirfd, const char *name, const void *data, size_t size, mode_t
 
 void ctl_node_file_name(char ret[static CTL_FILE_NAME_SIZE], const char *node, unsigned index)
 {
-    static const char *const suffixes[CTL_NODE_FILES] = { "key", "crt", "tls.key" };
+    static const char *const suffixes[] = { "key", "crt", "tls.key", [CTL_NODE_PREVIOUS_KEY] = "previous.key" };
     snprintf(ret, CTL_FILE_NAME_SIZE, "%s.%s", node, suffixes[index]);
 }
 
@@ -50,6 +50,43 @@ int ctl_node_key_write(const char *keys_dir, const char *node, const struct bf_k
     char name[CTL_FILE_NAME_SIZE];
     ctl_node_file_name(name, node, 0);
     return replace_key(keys_dir, name, key, e);
+}
+
+int ctl_node_key_keep(int keysfd, const char *node, struct bf_error *e)
+{
+    char name[CTL_FILE_NAME_SIZE], previous[CTL_FILE_NAME_SIZE];
+    _cleanup_(bf_freep) uint8_t *data = NULL;
+    size_t size;
+    ctl_node_file_name(name, node, 0);
+    ctl_node_file_name(previous, node, CTL_NODE_PREVIOUS_KEY);
+    int r = bf_read_file(keysfd, name, PEM_MAX_BYTES, &data, &size);
+    if (r == -ENOENT)
+        return 0; /* its key was never kept here */
+    if (r < 0)
+        return bf_fail(e, r, "reading %s: %s", name, strerror(-r));
+    r = ctl_write(keysfd, previous, data, size, 0600, e);
+    explicit_bzero(data, size);
+    return r;
+}
+
+void ctl_node_key_forget(int keysfd, const char *node)
+{
+    char previous[CTL_FILE_NAME_SIZE];
+    ctl_node_file_name(previous, node, CTL_NODE_PREVIOUS_KEY);
+    unlinkat(keysfd, previous, 0);
+}
+
+int ctl_broker_tls_write(int brokerfd, const struct ctl_issuer *issuer, const char *const *names, size_t n,
+                         struct bf_error *e)
+{
+    struct ctl_certificate_request request = {
+        .common_name = "broker", .names = names, .n_names = n, .valid_days = issuer->valid_days
+    };
+    _cleanup_(ctl_certificate_done) struct ctl_certificate made = { 0 };
+    int r = ctl_ca_issue(&issuer->ca, &request, &made, e);
+    if (r == 0)
+        r = ctl_write(brokerfd, "broker.key", made.key_pem, strlen(made.key_pem), 0600, e);
+    return r < 0 ? r : ctl_write(brokerfd, CTL_BROKER_CERT_NAME, made.cert_pem, strlen(made.cert_pem), 0600, e);
 }
 
 int ctl_node_tls_write(int keysfd, const char *node, const struct ctl_issuer *issuer, struct bf_error *e)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "belfryctl/node_files.h"
 #include "belfryctl/text.h"
+#include "service/tls_pair.h"
 
 /* The lock also keeps two runs from taking the same epoch. */
 static int take_node(struct ctl_operator *o, int statefd, const char *node, struct bf_error *e)
@@ -110,6 +111,8 @@ int ctl_operator_open(struct ctl_operator **ret, const struct ctl_site *site, co
     int r = choose_node(o, statefd, node, e);
     if (r == 0)
         r = load_identity(o, statefd, e);
+    if (r == 0 && site->config->broker.tls)
+        r = bf_tls_pair_check(o->cert_file, o->key_file, e);
     if (r < 0)
         return r;
     fill_mqtt_options(o);

@@ -18,6 +18,7 @@ BF_DEFINE_CLEANUP(BIO, BIO_free_all)
 BF_DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
 BF_DEFINE_CLEANUP(X509, X509_free)
 BF_DEFINE_CLEANUP(X509_EXTENSION, X509_EXTENSION_free)
+BF_DEFINE_CLEANUP(GENERAL_NAMES, GENERAL_NAMES_free)
 
 /* Certificates begin on 2020-01-01: a robot without a battery-backed clock and without a time server boots years
  * behind. */
@@ -214,6 +215,48 @@ int ctl_ca_issue(const struct ctl_certificate *ca, const struct ctl_certificate_
         add_leaf_extensions(cert, authority.cert, request) < 0 || X509_sign(cert, authority.key, EVP_sha256()) == 0 ||
         to_pem(ret, cert, key) < 0)
         return crypto_failed(e, "making a certificate");
+    return 0;
+}
+
+void ctl_names_done(struct ctl_names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        free(names->item[i]);
+    free(names->item);
+    *names = (struct ctl_names){ 0 };
+}
+
+/* malloc'd; NULL for another kind of name than DNS and IP, or without memory. */
+static char *name_text(const GENERAL_NAME *name)
+{
+    char address[INET6_ADDRSTRLEN];
+    if (name->type == GEN_DNS)
+        return strndup((const char *)ASN1_STRING_get0_data(name->d.dNSName),
+                       (size_t)ASN1_STRING_length(name->d.dNSName));
+    if (name->type != GEN_IPADD)
+        return NULL;
+    int family = ASN1_STRING_length(name->d.iPAddress) == sizeof(struct in_addr) ? AF_INET : AF_INET6;
+    return inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof address) != NULL
+               ? strdup(address)
+               : NULL;
+}
+
+int ctl_certificate_names(const char *cert_pem, struct ctl_names *ret)
+{
+    _cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(cert_pem, -1);
+    _cleanup_(X509_freep) X509 *cert = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *found =
+        cert != NULL ? X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL) : NULL;
+    int n = found != NULL ? sk_GENERAL_NAME_num(found) : 0;
+    struct ctl_names names = { .item = n > 0 ? calloc((size_t)n, sizeof(char *)) : NULL };
+    if (names.item == NULL)
+        return -EBADMSG;
+
+    for (int i = 0; i < n; i++) {
+        names.item[names.n] = name_text(sk_GENERAL_NAME_value(found, i));
+        names.n += names.item[names.n] != NULL;
+    }
+    *ret = names;
     return 0;
 }
 

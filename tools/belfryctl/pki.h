@@ -30,6 +30,14 @@ int ctl_ca_issue(const struct ctl_certificate *ca, const struct ctl_certificate_
 
 /* Is it a host name or an IP address that a certificate can name? 0 or -EINVAL. */
 int ctl_host_check(const char *name);
+/* The names and addresses that a certificate is for (subject alternative names), malloc'd. -EBADMSG when it has none.
+ */
+struct ctl_names {
+    char **item;
+    size_t n;
+};
+int ctl_certificate_names(const char *cert_pem, struct ctl_names *ret);
+void ctl_names_done(struct ctl_names *names);
 /* End of a certificate's validity. */
 int ctl_certificate_not_after(const char *cert_pem, uint64_t *ret_unix_ms);
 

@@ -77,6 +77,8 @@ static void print_camera_defaults(FILE *f)
           "    # profile: balanced     # or realtime (2 frames a part, to drive by), economy (plain HLS and DASH)\n"
           "    # gop_ms: 1000          # as the profile's segment, and at most that\n"
           "    # record: false         # keep a recording of every stream\n"
+          "    # on_demand: false      # the first viewer starts it; not together with record\n"
+          "    # idle_timeout_ms: 30000  # on demand it stops so long after its last viewer; at least 7000\n"
           "  # A camera that something else feeds (ffmpeg -f mpegts, picamera2) needs no camera service:\n"
           "  # - id: yard\n"
           "  #   input: udp://0.0.0.0:5000\n"

@@ -59,12 +59,13 @@ static void test_state(void **state)
     (void)state;
     struct sample s;
     fill(&s);
-    assert_dump(&s.state.base, CTL_ENUM_FULL,
-                "{\"node\":{\"online\":true,\"boot_id\":\"dead\",\"version\":\"\",\"started_at_ms\":0,"
-                "\"observed_generation\":0,\"lease_epoch\":0,\"last_error\":{\"code\":\"no_frames\",\"detail\":\"the "
-                "\\\"sensor\\\" is silent\",\"at_ms\":0},\"counters\":[{\"name\":\"frames_encoded\","
-                "\"value\":\"18446744073709551615\"}]},\"phase\":\"CAMERA_PHASE_STREAMING\","
-                "\"session_id\":\"01JD8V5T7MZX3K9QW4R2N6P0AB\",\"source\":\"\",\"encoder\":\"\",\"frames\":30}");
+    assert_dump(
+        &s.state.base, CTL_ENUM_FULL,
+        "{\"node\":{\"online\":true,\"boot_id\":\"dead\",\"version\":\"\",\"started_at_ms\":0,"
+        "\"observed_generation\":0,\"lease_epoch\":0,\"last_error\":{\"code\":\"no_frames\",\"detail\":\"the "
+        "\\\"sensor\\\" is silent\",\"at_ms\":0},\"counters\":[{\"name\":\"frames_encoded\","
+        "\"value\":\"18446744073709551615\"}],\"lease_holder\":\"\",\"lease_holder_boot_id\":\"\"},\"phase\":\"CAMERA_PHASE_STREAMING\","
+        "\"session_id\":\"01JD8V5T7MZX3K9QW4R2N6P0AB\",\"source\":\"\",\"encoder\":\"\",\"frames\":30}");
 }
 
 static void test_oneof_and_enums(void **state)

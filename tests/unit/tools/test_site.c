@@ -239,8 +239,41 @@ static void test_node_rotate(void **state)
     assert_int_equal(valid_keys_of(s, "front", bf_unix_ms()), 2);
     assert_int_equal(valid_keys_of(s, "front", bf_unix_ms() + 3600000), 1);
     ctl_site_free(s);
+
+    /* The old key stays for the overlap, here and where the node is; a stolen one does not. */
+    _cleanup_(bf_freep) char *kept = content(dir, "keys/front.previous.key");
+    assert_string_equal(kept, old_key);
+    assert_int_equal(mode_of(dir, "keys/front.previous.key"), 0600);
+    _cleanup_(bf_freep) char *to = ctl_format("%s/card", ((struct scratch *)*state)->path);
+    _cleanup_(bf_freep) char *line = ctl_format("node export front --to %s", to);
+    assert_int_equal(run(dir, ctl_cmd_node, line), CTL_OK);
+    assert_int_equal(mode_of(to, "front.previous.key"), 0600);
+    assert_int_equal(run(dir, ctl_cmd_node, "node rotate front --overlap 0s"), CTL_OK);
+    assert_false(there(dir, "keys/front.previous.key"));
+
     assert_int_equal(run(dir, ctl_cmd_node, "node rotate nobody"), CTL_FAILED);
     assert_int_equal(run(dir, ctl_cmd_node, "node rotate front --overlap soon"), CTL_USAGE);
+}
+
+static void test_broker_renew(void **state)
+{
+    _cleanup_(bf_freep) char *dir = site_dir(state);
+    struct ctl_names names = { 0 };
+    init(dir, "--broker-name robot.local");
+    _cleanup_(bf_freep) char *old_cert = content(dir, "mosquitto/broker.crt");
+    assert_int_equal(run(dir, ctl_cmd_broker, "broker renew --name 10.0.0.7 --name robot.local"), CTL_OK);
+    _cleanup_(bf_freep) char *new_cert = content(dir, "mosquitto/broker.crt");
+    assert_string_not_equal(old_cert, new_cert);
+    assert_int_equal(mode_of(dir, "mosquitto/broker.key"), 0600);
+
+    static const char *const expected[] = { "127.0.0.1", "::1", "localhost", "broker", "robot.local", "10.0.0.7" };
+    assert_int_equal(ctl_certificate_names(new_cert, &names), 0);
+    assert_int_equal(names.n, BF_COUNT_OF(expected));
+    for (size_t i = 0; i < names.n; i++)
+        assert_string_equal(names.item[i], expected[i]);
+    ctl_names_done(&names);
+    assert_int_equal(ctl_certificate_names("no certificate", &names), -EBADMSG);
+    assert_int_equal(run(dir, ctl_cmd_broker, "broker renew --name a,DNS:b"), CTL_USAGE);
 }
 
 static void test_node_revoke(void **state)
@@ -251,6 +284,7 @@ static void test_node_revoke(void **state)
     assert_int_equal(run(dir, ctl_cmd_node, "node revoke front"), CTL_OK);
     assert_int_equal(run(dir, ctl_cmd_node, "node revoke front"), CTL_FAILED);
     assert_false(there(dir, "keys/front.key") || there(dir, "keys/front.tls.key"));
+    assert_false(there(dir, "keys/front.previous.key"));
     _cleanup_(bf_freep) char *acl = content(dir, "mosquitto/acl");
     assert_null(strstr(acl, "front"));
 
@@ -386,6 +420,7 @@ int main(void)
                                         TEST(test_broker_for_other_hosts),
                                         TEST(test_node_add),
                                         TEST(test_node_rotate),
+                                        TEST(test_broker_renew),
                                         TEST(test_node_revoke),
                                         TEST(test_node_export),
                                         TEST(test_operators),
