@@ -7,6 +7,11 @@ const STATES = {
         words: "This camera is not connected. It comes back by itself as soon as it is.",
     },
     idle: { label: "Ready", tone: "ready", words: "Press Start to bring the camera up." },
+    waiting: {
+        label: "Starts when watched",
+        tone: "ready",
+        words: "It starts when watched, and stops by itself once nobody watches. With Record it runs until it is stopped.",
+    },
     starting: { label: "Starting", tone: "busy", words: "The camera is being brought up." },
     live: { label: "Live", tone: "live", words: "Live." },
     stopping: { label: "Stopping", tone: "busy", words: "The camera is being switched off." },
@@ -18,7 +23,7 @@ export function describeCamera(camera) {
     const stream = camera.stream ?? { state: "idle" };
     const running = stream.state !== "idle" && stream.state !== "failed";
     const state = !camera.online && !running ? "offline" : stream.state;
-    const entry = STATES[state] ?? STATES.idle;
+    const entry = (state === "idle" && camera.on_demand ? STATES.waiting : STATES[state]) ?? STATES.idle;
     return { state, label: entry.label, tone: entry.tone, words: wordsOf(state, stream) ?? entry.words };
 }
 
@@ -38,6 +43,7 @@ function failure(stream) {
 
 function live(stream) {
     const since = stream.started_at ? ` since ${clock(stream.started_at)}` : "";
+    if (stream.on_demand) return `Live${since}, for as long as somebody watches.`;
     return `Live${since}${stream.record ? ", being recorded." : ", not recorded."}`;
 }
 

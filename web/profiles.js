@@ -54,8 +54,9 @@ export class ProfileChooser {
         }
     }
 
-    /** chosen: id, or null where there is nothing to choose; runs: whether a choice restarts a stream. */
-    render({ chosen, runs, busy }) {
+    /** chosen: id, or null where there is nothing to choose; runs: whether a choice restarts a stream; stays: which then does
+     * not end by itself any more. */
+    render({ chosen, runs, stays = false, busy }) {
         this.#group.hidden = this.#note.hidden = chosen === null;
         this.#group.dataset.chosen = chosen ?? "";
         for (const [id, button] of this.#buttons) {
@@ -63,7 +64,8 @@ export class ProfileChooser {
             button.setAttribute("aria-disabled", busy ? "true" : "false");
         }
         const words = profileNamed(chosen)?.words ?? "";
-        say(this.#note, runs ? `${words} Choosing another restarts the stream for everybody.` : words);
+        const price = stays ? ", and it then runs until it is stopped." : ".";
+        say(this.#note, runs ? `${words} Choosing another restarts the stream for everybody${price}` : words);
     }
 
     #usable() {

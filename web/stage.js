@@ -11,14 +11,9 @@ import { ProfileChooser, ProfileWishes, profileNamed } from "./profiles.js";
 import { Requests } from "./requests.js";
 
 const RECORD_KEY = "belfry.record";
-const LABELS = {
-    idle: "Start",
-    offline: "Start",
-    failed: "Start",
-    starting: "Cancel",
-    live: "Stop",
-    stopping: "Stopping…",
-};
+const LABELS = { start: "Start", watch: "Watch", cancel: "Cancel", stop: "Stop", leave: "Leave", none: "Stopping…" };
+const BRINGS_PICTURES = ["start", "watch"];
+const RUNS = ["live", "unwatched"];
 const UNDER_WAY = ["starting", "stopping"];
 const LOOK_AGAIN = ["reconnecting", "ended"]; // phases in which what is known of the stream may be old
 
@@ -52,7 +47,7 @@ export class Stage {
         cameras.addEventListener("change", () => this.render());
         byId("power").addEventListener("click", () => this.#power());
         byId("record").checked = localStorage.getItem(RECORD_KEY) === "yes";
-        byId("record").addEventListener("change", ({ target }) => remember(target.checked));
+        byId("record").addEventListener("change", ({ target }) => (remember(target.checked), this.render()));
         this.#bindKeys();
     }
 
@@ -81,7 +76,7 @@ export class Stage {
     // The last picture stays until the next stream's, unless the camera comes to rest in between.
     #follow(camera, { state }) {
         const { stream } = camera;
-        const url = stream?.state === "live" ? stream.urls?.hls : null;
+        const url = this.#requests.shows(camera) ? stream.urls?.hls : null;
         if (camera.id !== this.#shownCamera) this.#leave(camera.id);
         if (url && this.#playing !== stream.session) {
             this.#requests.forgive(camera.id);
@@ -111,18 +106,24 @@ export class Stage {
 
     #renderControls(camera, { state }) {
         const power = byId("power");
-        const starts = LABELS[state] === "Start";
-        say(power.querySelector("span"), LABELS[state] ?? "Stop");
-        power.querySelector("use").setAttribute("href", starts ? "#icon-play" : "#icon-stop");
-        power.classList.toggle("primary", starts);
-        power.setAttribute("aria-disabled", state === "stopping" ? "true" : "false");
-        byId("record-choice").hidden = !starts;
-        byId("recording-now").hidden = !(state === "live" && camera.stream.record);
-        const runs = state === "live";
+        const action = this.#requests.actionOn(camera, { byHand: this.#wantsByHand(camera) });
+        const brings = BRINGS_PICTURES.includes(action);
+        const runs = RUNS.includes(state);
+        say(power.querySelector("span"), LABELS[action]);
+        power.querySelector("use").setAttribute("href", brings ? "#icon-play" : "#icon-stop");
+        power.classList.toggle("primary", brings);
+        power.setAttribute("aria-disabled", action === "none" ? "true" : "false");
+        byId("record-choice").hidden = !brings || runs;
+        byId("recording-now").hidden = !(runs && camera.stream.record);
         const chosen = (runs && camera.stream.profile) || this.#wishes.of(camera);
-        this.#chooser.render({ chosen, runs, busy: UNDER_WAY.includes(state) });
+        this.#chooser.render({ chosen, runs, stays: camera.stream?.on_demand, busy: UNDER_WAY.includes(state) });
         this.#picture.render(this.#player.phase);
         this.#panel.show(runs && this.#playing !== null);
+    }
+
+    // A viewer's start gives what is configured and records nothing.
+    #wantsByHand(camera) {
+        return byId("record").checked || this.#wishes.of(camera) !== (camera.profile ?? null);
     }
 
     #renderWords({ state, label, words }) {
@@ -152,15 +153,20 @@ export class Stage {
 
     #power() {
         const camera = this.#cameras.selected;
-        const { state } = this.#requests.describe(camera);
-        if (state === "stopping") return;
-        if (LABELS[state] === "Start") this.#requests.start(camera, { record: byId("record").checked });
-        else this.#requests.stop(camera);
+        const requests = this.#requests;
+        const acts = {
+            start: () => requests.start(camera, { record: byId("record").checked }),
+            watch: () => requests.watch(camera),
+            leave: () => requests.leave(camera),
+            cancel: () => requests.stop(camera),
+            stop: () => requests.stop(camera),
+        };
+        acts[requests.actionOn(camera, { byHand: this.#wantsByHand(camera) })]?.();
     }
 
     async #choose(id) {
         const camera = this.#cameras.selected;
-        const runs = this.#requests.describe(camera).state === "live";
+        const runs = RUNS.includes(this.#requests.describe(camera).state);
         const restarts = runs && id !== camera.stream.profile;
         if (restarts && camera.stream.record && !(await this.#agreed(id))) return;
         this.#wishes.remember(camera, id);

@@ -1,22 +1,33 @@
 // A stack of its own for a test: broker and all services of this build, started and stopped by tools/stack.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { run } from "./chrome.mjs";
+import { buildDir, run } from "./chrome.mjs";
 
 const TOOL = fileURLToPath(new URL("../../tools/stack", import.meta.url));
 
 export class Stack {
     #root = mkdtempSync(join(tmpdir(), "belfry-browser-"));
 
-    /** Also brings back what has gone since. */
-    async up({ cameras = 1 } = {}) {
+    /** Also brings back what has gone since. configure: changes the text of a new site's belfry.yml. */
+    async up({ cameras = 1, configure = null } = {}) {
+        if (configure) await this.#makeSite(cameras, configure);
         await run(TOOL, ["up", "--root", this.#root, "--cameras", `${cameras}`]);
         const { port } = JSON.parse(readFileSync(join(this.#root, "stack.json"), "utf8"));
         this.url = `http://127.0.0.1:${port}`;
+    }
+
+    async #makeSite(cameras, configure) {
+        const site = join(this.#root, "site");
+        const ids = Array.from({ length: cameras }, (_, i) => ["--camera", `cam-${i + 1}`]).flat();
+        await run(join(buildDir, "tools/belfryctl/belfryctl"),
+            ["init", "--dir", site, "--site", "home", "--broker-port", `${await freePort()}`, ...ids]);
+        const config = join(site, "belfry.yml");
+        writeFileSync(config, configure(readFileSync(config, "utf8")));
     }
 
     async down({ keep = false } = {}) {
@@ -39,4 +50,12 @@ export class Stack {
         if (!response.ok) throw new Error(`GET ${path}: ${response.status}`);
         return response;
     }
+}
+
+async function freePort() {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address();
+    await new Promise((resolve) => server.close(resolve));
+    return port;
 }

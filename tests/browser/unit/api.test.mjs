@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Problem, request } from "../../../web/api.js";
+import { Problem, openPlaylist, request } from "../../../web/api.js";
 
 function answering(status, body, type = "application/json") {
     const calls = [];
@@ -60,4 +60,30 @@ test("no answer at all says what to look at", async () => {
         throw new TypeError("fetch failed");
     };
     await assert.rejects(request("GET", "/cameras", undefined, { fetch }), /does not answer.*gateway/);
+});
+
+test("a playlist that is not there yet is asked for again, when Belfry says so", async () => {
+    const pauses = [];
+    const answers = [[503, "starting", "1"], [503, "starting", "3"], [200, "", ""]];
+    const fetch = async (url) => {
+        assert.equal(url, "/live/cam%201/index.m3u8");
+        const [status, code, after] = answers.shift();
+        return new Response(JSON.stringify({ code }), { status,
+            headers: { "content-type": "application/problem+json", "retry-after": after } });
+    };
+    await openPlaylist("cam 1", { fetch, pause: async (ms) => pauses.push(ms) });
+    assert.deepEqual(pauses, [1000, 3000]);
+    assert.equal(answers.length, 0);
+});
+
+test("a wish that was taken back is not sent again", async () => {
+    const wish = new AbortController();
+    let asked = 0;
+    const fetch = async () => {
+        asked++;
+        return new Response('{"code":"starting"}', { status: 503, headers: { "content-type": "application/json" } });
+    };
+    await assert.rejects(openPlaylist("cam-1", { fetch, pause: async () => wish.abort(), signal: wish.signal }),
+        { name: "AbortError" });
+    assert.equal(asked, 1);
 });

@@ -60,6 +60,14 @@ test("every state has words of its own, and the gateway's come first", () => {
     assert.equal(format.describeCamera(starting).words, "Waiting for the camera's first picture.");
 });
 
+test("a camera on demand says that it needs nobody to start it", () => {
+    const told = (state, on_demand) => format.describeCamera({ ...camera(true, { state, on_demand }), on_demand: true });
+    assert.deepEqual([told("idle").state, told("idle").label], ["idle", "Starts when watched"]);
+    assert.match(told("idle").words, /stops by itself/);
+    assert.equal(told("live", true).words, "Live, for as long as somebody watches.");
+    assert.equal(told("live", false).words, "Live, not recorded.");
+});
+
 test("a failure says the step and the reason", () => {
     const stream = { state: "failed", detail: "", error: { step: "camera", code: "no_frames", detail: "no frame in 3 s" } };
     assert.equal(format.describeCamera(camera(true, stream)).words, "Camera: no frame in 3 s.");
