@@ -1,6 +1,7 @@
 """What bad input gets: a clear answer that names the field, the step or the reason, and nothing changes."""
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import unittest
@@ -113,6 +114,19 @@ class ConfigErrors(StackTest):
                               check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("listen:", done.stdout)
+
+    def test_a_certificate_with_the_key_of_another_node(self):
+        site = self.stack.root / "mixed"
+        shutil.copytree(self.stack.site, site, ignore=shutil.ignore_patterns("media", "mosquitto", "state"))
+        commands = {"operator": ["tools/belfryctl/belfryctl", "--site-dir", site, "status", "cam-1"],
+                    "cam-1": ["services/camera/belfry-camera", "--config", site / "belfry.yml"]}
+        for node, (program, *arguments) in commands.items():
+            shutil.copy(site / "keys/janitor-1.tls.key", site / f"keys/{node}.tls.key")
+            done = subprocess.run([str(self.build / program), *map(str, arguments)], capture_output=True, text=True, timeout=20,
+                                  check=False)
+            self.assertEqual(done.returncode, 78, done.stderr)
+            self.assertIn(f"keys/{node}.tls.key: not the key of the certificate in {site}/keys/{node}.crt; ", done.stderr)
+            self.assertIn("belfryctl node export", done.stderr)
 
 
 if __name__ == "__main__":

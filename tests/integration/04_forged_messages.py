@@ -1,38 +1,12 @@
 """Somebody with full access to the broker cannot make a camera do anything: forged, replayed, misdirected, oversized and
 plain rubbish messages are refused, counted, logged once a minute and cause, and change nothing."""
 import re
-import subprocess
 
-from harness import StackTest, stack as stack_module, main
-
-PREFIX = "belfry/v1/home"
+from harness import main
+from open_broker import PREFIX, OpenBrokerTest
 
 
-class ForgedMessages(StackTest):
-    @classmethod
-    def prepare(cls, root, build):
-        """A second listener without any access control stands for an attacker who owns the broker."""
-        super().prepare(root, build)
-        cls.open_port = stack_module.free_port()
-        conf = cls.stack.site / "mosquitto/mosquitto.conf"
-        # Anonymous clients have no user name that could become their client id.
-        text = re.sub(r"^(allow_anonymous|use_username_as_clientid) .*\n", "", conf.read_text(), flags=re.M)
-        acl = cls.stack.site / "mosquitto/acl"
-        acl.write_text("topic readwrite #\n" + acl.read_text())
-        conf.write_text(text + f"\nallow_anonymous true\nlistener {cls.open_port} 127.0.0.1\n")
-
-    def publish(self, topic, payload):
-        subprocess.run(["mosquitto_pub", "-p", str(self.open_port), "-q", "1", "-V", "mqttv5", "-t", topic, "-s"], input=payload,
-                       check=True, timeout=20)
-
-    def capture(self, topic, count=1):
-        done = subprocess.run(["mosquitto_sub", "-p", str(self.open_port), "-q", "1", "-V", "mqttv5", "-t", topic, "-C", str(count),
-                               "-W", "20", "-F", "%x"], capture_output=True, check=True, timeout=30)
-        return [bytes.fromhex(line) for line in done.stdout.decode().split()]
-
-    def counter(self, name):
-        return self.camera()["counters"].get(name, 0)
-
+class ForgedMessages(OpenBrokerTest):
     def refused(self, name, act):
         before = self.counter(name)
         act()

@@ -7,16 +7,42 @@ from harness import StackTest, http, main, stack as stack_module
 
 
 class MediaPort(StackTest):
+    def media_port(self):
+        """Where the running session listens."""
+        log = (self.stack.logs / "camera-cam-1.log").read_text()
+        return int(re.findall(r'msg="starting" .*\bto=\S+:(\d+)', log)[-1])
+
     def test_garbage_does_not_end_a_session(self):
         stream = self.start()
-        log = (self.stack.logs / "ingest.log").read_text()
-        port = int(re.findall(r"\bport=(\d+)", log)[-1])
+        port = self.media_port()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             for i in range(2000):
                 s.sendto(bytes([i % 256]) * (i % 1400 + 1), ("127.0.0.1", port))
         self.newer_part(stream)
         self.assertEqual(self.camera()["stream"]["session"], stream["session"])
         self.assertEqual(self.camera()["stream"]["state"], "live")
+        self.stop()
+
+    def call(self, port, query):
+        """What becomes of an SRT caller that is not the camera: ffmpeg's exit status and words."""
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=64x64:rate=30", "-t", "2", "-c:v", "libx264",
+                   "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=caller&connect_timeout=3000&{query}"]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+
+    def test_other_callers_are_refused(self):
+        """Whatever they say of themselves; what libsrt has ffmpeg print tells why."""
+        stream = self.start()
+        port = self.media_port()
+        callers = [("pkt_size=1316", "rejection reason"),  # the place is taken, so nobody asks for a passphrase
+                   ("passphrase=not-the-right-passphrase", "rejection reason"),
+                   ("passphrase=not-the-right-passphrase&streamid=#!::belfry_token=ffffffffffffffff", "Incorrect passphrase")]
+        for query, reason in callers:
+            done = self.call(port, query)
+            self.assertNotEqual(done.returncode, 0, query)
+            self.assertIn(reason, done.stderr)
+        self.newer_part(stream)
+        self.assertNotIn("#EXT-X-DISCONTINUITY\n", self.playlist(stream).text)
+        self.assertEqual(self.camera()["stream"]["session"], stream["session"])
         self.stop()
 
     def test_no_listening_port_on_the_camera(self):

@@ -1,4 +1,5 @@
 """The data plane does not depend on the control plane, and nothing runs on without its lease."""
+import os
 import signal
 import unittest
 
@@ -22,11 +23,19 @@ class PartnersGone(StackTest):
         self.assertEqual(self.stop()["state"], "idle")
 
     def test_2_camera_that_comes_back_continues_the_session(self):
+        """The next desired puts it back; for viewers it is a discontinuity under the same URL."""
         stream = self.start()
+        self.newer_part(stream)
+        before = self.playlist(stream)
         self.stack.stop("camera-cam-1", signal.SIGKILL)
         self.stack.start("camera-cam-1")
         self.wait_for("media after the camera's restart", lambda: "#EXT-X-DISCONTINUITY\n" in self.playlist(stream).text, 30)
         self.newer_part(stream)
+        after = self.playlist(stream)
+        self.assertFalse(after.ended)
+        self.assertEqual(after.text.count("#EXT-X-DISCONTINUITY\n"), 1)
+        self.assertEqual(after.map, before.map)  # the same pictures: nobody needs another init segment
+        self.assertEqual(self.camera()["stream"]["session"], stream["session"])
         self.stop()
         self.all_online()
 
@@ -70,6 +79,20 @@ class PartnersGone(StackTest):
         self.assertEqual(self.camera()["stream"]["session"], stream["session"])
         self.assertEqual(self.stop()["state"], "idle")
         self.all_online()
+
+    def test_6_camera_that_stood_still_goes_on(self):
+        """Shorter than the lease, longer than a connection lives without a word."""
+        stream = self.start()
+        self.newer_part(stream)
+        os.kill(self.stack.pid("camera-cam-1"), signal.SIGSTOP)
+        try:
+            self.wait_for("the silence to be told", lambda: "no pictures" in self.camera()["stream"]["detail"])
+        finally:
+            os.kill(self.stack.pid("camera-cam-1"), signal.SIGCONT)
+        self.wait_for("media again", lambda: "#EXT-X-DISCONTINUITY\n" in self.playlist(stream).text)
+        self.newer_part(stream)
+        self.assertEqual(self.camera()["stream"]["session"], stream["session"])
+        self.stop()
 
 
 if __name__ == "__main__":

@@ -1,62 +1,15 @@
 """The latency profiles, from the request to the records on disk: what each cuts, what is refused, what survives."""
 import json
-import pathlib
 import signal
 import statistics
-import struct
 import subprocess
 
 from harness import StackTest, http, main, stack
+from journal import Journal
 
 PARTS_A_SEGMENT = {"realtime": 8, "balanced": 5, "economy": 4}
 SEGMENT_US = {"realtime": 500000, "balanced": 1000000, "economy": 2000000}
 PART_FRAMES = {"realtime": 2, "balanced": 6, "economy": 15}
-NUMBERS = {1: "realtime", 2: "balanced", 3: "economy"}
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7f) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-
-
-def message(data):
-    """Field number -> value of a protobuf message, bytes or number; the last of each counts."""
-    fields, at = {}, 0
-    while at < len(data):
-        key, at = varint(data, at)
-        value, at = varint(data, at)
-        if key & 7 == 2:
-            value, at = data[at:at + value], at + value
-        fields[key >> 3] = value
-    return fields
-
-
-class Journal:
-    """proto/journal.proto, as far as it is looked at here."""
-
-    def __init__(self, path):
-        data = pathlib.Path(path).read_bytes()
-        self.start, self.parts, self.segments, at = None, [], [], 0
-        while at + 8 <= len(data):
-            length = struct.unpack_from("<I", data, at)[0]
-            if at + 8 + length > len(data):
-                break
-            kind, body = next(iter(message(data[at + 8:at + 8 + length]).items()))
-            record = message(body)
-            at += 8 + length
-            if kind == 1:
-                self.start = {"profile": NUMBERS[record[11]], "part_target_us": record[7],
-                              "target_duration_s": record[8], "segment_us": record[12]}
-            elif kind == 3:
-                self.parts.append({"msn": record.get(2, 0), "duration_90k": record[5], "independent": 6 in record,
-                                   "frames": record[9]})
-            elif kind == 4:
-                self.segments.append({"msn": record.get(1, 0), "duration_90k": record[3]})
 
 
 class Profiles(StackTest):

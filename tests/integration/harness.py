@@ -177,8 +177,11 @@ class StackTest(unittest.TestCase):
         self.assertEqual(answer.status, 200, answer.body)
         return Playlist(answer.text())
 
+    def base(self, stream):
+        return self.url + stream["urls"]["hls"].rsplit("/", 1)[0] + "/"
+
     def fetch(self, stream, name):
-        return http(self.url + stream["urls"]["hls"].rsplit("/", 1)[0] + "/" + name)
+        return http(self.base(stream) + name)
 
     def wait_for(self, what, check, deadline_s=15):
         return wait_until(what, check, deadline_s)
@@ -192,6 +195,11 @@ class StackTest(unittest.TestCase):
             return all(line in text for line in wanted) and all(
                 camera["online"] for camera in http(self.url + "/api/v1/cameras").json()["cameras"])
         self.wait_for("every node to be online", check, deadline_s)
+
+    def connections(self):
+        """How often each node has come to the broker, by its own log: what the gateway shows may be older than a loss."""
+        logs = [self.stack.logs / f"{name}.log" for name in self.stack.names() if name != "broker"]
+        return [log.read_text().count('msg="connected to the broker"') for log in logs]
 
     def newer_part(self, stream):
         """Returns once a part has appeared that was not there at the call: media flows."""
@@ -236,10 +244,11 @@ def in_threads(count, work):
 
 
 def process_figures(pid):
-    """Descriptors, threads and resident kilobytes of a process."""
+    """Descriptors, threads and resident kilobytes of a process; `anon_kb` is the part that it has written itself."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return {"fds": len(os.listdir(f"/proc/{pid}/fd")),
             "threads": int(re.search(r"Threads:\s+(\d+)", status).group(1)),
+            "anon_kb": int(re.search(r"RssAnon:\s+(\d+)", status).group(1)),
             "rss_kb": int(re.search(r"VmRSS:\s+(\d+)", status).group(1))}
 
 
