@@ -1,0 +1,11 @@
+# Two processes, the same seeds: the same histories, event by event.
+foreach(i 1 2)
+    execute_process(COMMAND ${SIM} --seed 1 --histories 8 OUTPUT_VARIABLE out${i} RESULT_VARIABLE r)
+    string(REGEX MATCH "hash of [^\n]*" hash${i} "${out${i}}")
+    if(NOT r EQUAL 0 OR hash${i} STREQUAL "")
+        message(FATAL_ERROR "sim has failed:\n${out${i}}")
+    endif()
+endforeach()
+if(NOT hash1 STREQUAL hash2)
+    message(FATAL_ERROR "the histories differ:\n${hash1}\n${hash2}")
+endif()
