@@ -1,6 +1,6 @@
 /* Everything of an HTTP request that the gateway parses by hand: path and route, query, headers, JSON body; and what
  * blocking reload makes of the query, for a session of each kind. The input is lines: path, query, Range, If-None-Match,
- * Accept-Encoding; the rest is the body. */
+ * Accept-Encoding, of which the last two stand for Idempotency-Key as well; the rest is the body. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -117,6 +117,27 @@ static void query(const char *text)
         assert(strlen(camera) < sizeof camera);
 }
 
+/* What is taken for a key is one, and is the same key when it is sent in quotes. */
+static void idempotency_key(const char *header)
+{
+    char key[BF_IDEMPOTENCY_KEY_SIZE], again[BF_IDEMPOTENCY_KEY_SIZE], quoted[2 * BF_IDEMPOTENCY_KEY_SIZE + 2];
+    size_t n = 0;
+
+    if (bf_idempotency_key_parse(key, header) < 0)
+        return;
+    assert(key[0] != '\0' && strlen(key) < sizeof key);
+    quoted[n++] = '"';
+    for (const char *at = key; *at != '\0'; at++) {
+        assert(*at >= ' ' && *at <= '~');
+        if (*at == '"' || *at == '\\')
+            quoted[n++] = '\\';
+        quoted[n++] = *at;
+    }
+    quoted[n++] = '"';
+    quoted[n] = '\0';
+    assert(bf_idempotency_key_parse(again, quoted) == 0 && strcmp(key, again) == 0);
+}
+
 static void headers(const char *range, const char *etags, const char *codings)
 {
     static const uint64_t sizes[] = { 0, 1, 1000, UINT64_MAX };
@@ -129,6 +150,8 @@ static void headers(const char *range, const char *etags, const char *codings)
     bf_etag_matches(etags, "\"abc\"");
     bf_accepts_gzip(codings);
     bf_is_json_type(codings);
+    idempotency_key(etags);
+    idempotency_key(codings);
 }
 
 static void body(const char *text, size_t size)
