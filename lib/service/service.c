@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "service/exit_code.h"
 #include "service/private.h"
+#include "service/tls_pair.h"
 
 #define REPORT_EVERY_S 5U
 #define STATISTICS_EVERY_S 60U
@@ -257,6 +258,7 @@ int bf_service_main(int argc, char **argv, const struct bf_service_def *def)
     }
 
     prepare_process();
+    bf_tls_begin();
     if (sodium_init() < 0) {
         fprintf(stderr, "%s: libsodium cannot be used on this machine\n", def->program);
         return BF_EXIT_FAILURE;

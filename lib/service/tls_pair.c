@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -14,6 +15,11 @@
 BF_DEFINE_CLEANUP(BIO, BIO_free_all)
 BF_DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
 BF_DEFINE_CLEANUP(X509, X509_free)
+
+void bf_tls_begin(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 /* A service has nobody to ask. */
 static int no_passphrase(char *buf, int size, int writing, void *user)

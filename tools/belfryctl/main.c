@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "belfryctl/args.h"
+#include "service/tls_pair.h"
 
 static const struct ctl_command commands[] = {
     { "init", "make a site: keys, trust bundle, certificates, broker files, belfry.yml", ctl_cmd_init },
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
                                            { NULL, 0, NULL, 0 } };
     const char *from_environment = getenv("BELFRY_SITE_DIR");
     struct ctl ctl = { .site_dir = from_environment && *from_environment ? from_environment : "." };
+    bf_tls_begin();
     if (sodium_init() < 0) {
         ctl_complain("libsodium does not start: no source of random numbers");
         return CTL_FAILED;
