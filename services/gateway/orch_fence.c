@@ -104,6 +104,18 @@ bool bf_stream_fenced(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t n
     return true;
 }
 
+void bf_stream_blame_fence(const struct bf_orch *o, struct bf_stream_slot *slot)
+{
+    const struct bf_node *n = bf_orch_superseded(o, &slot->s);
+    char detail[384];
+
+    if (n == NULL || strcmp(slot->s.error.code, "session_ended") != 0)
+        return;
+    bf_stream_set_error(&slot->s.error, BF_OUTCOME_SUPERSEDED, slot->s.error.step, "superseded",
+                        bf_orch_superseded_detail(o, n, detail, sizeof detail));
+    slot->changed = true;
+}
+
 bool bf_stream_refuse_fenced(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t ticket)
 {
     const struct bf_node *n = bf_orch_superseded(o, &slot->s);

@@ -90,6 +90,9 @@ bool bf_orch_fate_accepted(const struct bf_orch *o, const struct bf_stream_slot 
 bool bf_orch_take_lease(const struct bf_orch *o, struct bf_node *n, const struct bf_node_report *report);
 /* Ends a stream that another gateway has taken a node of; true when it did. */
 bool bf_stream_fenced(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms);
+/* While it is being undone: a session that seemed to end by itself was ended by the other gateway, whose nodes say so a
+ * moment after the journal. */
+void bf_stream_blame_fence(const struct bf_orch *o, struct bf_stream_slot *slot);
 /* Answers a request that can do nothing here since another gateway orders; true when it did. */
 bool bf_stream_refuse_fenced(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t ticket);
 

@@ -135,6 +135,7 @@ bool bf_stream_advance_stop(struct bf_orch *o, struct bf_stream_slot *slot, uint
 {
     bool late = now_ms >= slot->step_deadline_ms;
 
+    bf_stream_blame_fence(o, slot);
     switch (slot->s.step) {
     case BF_STEP_CAMERA_OFF:
         if (!camera_is_off(o, slot) && !late)

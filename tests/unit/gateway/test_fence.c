@@ -109,6 +109,19 @@ static void test_nothing_is_sent_any_more(void **state)
     assert_int_equal(door(w)->phase, BF_STREAM_FAILED);
 }
 
+/* The journal's last record is often seen before what the nodes say. */
+static void test_an_end_that_the_other_one_made_is_told_as_that(void **state)
+{
+    struct world *w = *state;
+
+    go_live(w, false);
+    media_ended(w, "door", SESSION_A, "not wanted any more");
+    assert_string_equal(door(w)->error.code, "session_ended");
+    lose(w, BF_ROLE_CAMERA, 4);
+    camera_is(w, "off", NULL);
+    assert_string_equal(door(w)->error.code, "superseded");
+}
+
 static void test_a_running_start_is_told(void **state)
 {
     struct world *w = *state;
@@ -223,6 +236,7 @@ int main(void)
         TEST(test_a_lower_epoch_is_what_was_before_us),
         TEST(test_one_camera_costs_no_other),
         TEST(test_nothing_is_sent_any_more),
+        TEST(test_an_end_that_the_other_one_made_is_told_as_that),
         TEST(test_a_running_start_is_told),
         TEST(test_a_session_taken_over_is_given_up_at_once),
         TEST(test_a_stop_is_not_ours_to_make),
