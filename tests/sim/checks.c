@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "bus/dsse.h"
 #include "sim.h"
 
 #include "camera.pb-c.h"
@@ -64,17 +63,10 @@ static void observe_camera(struct sim_node *n, const Belfry__V1__CameraDesired *
 void sim_observe_desired(struct sim_node *n, const uint8_t *envelope, size_t size)
 {
     bool camera = n->role == BF_ROLE_CAMERA;
-    _cleanup_(bf_freep) struct bf_dsse *d = NULL;
-    size_t payload_size;
 
-    if ((!camera && n->role != BF_ROLE_INGEST) || n->service.phase != BF_PHASE_RUNNING ||
-        bf_dsse_open(&d, envelope, size) < 0)
+    if ((!camera && n->role != BF_ROLE_INGEST) || n->service.phase != BF_PHASE_RUNNING)
         return;
-    const struct bf_message_row *row = bf_message_row(camera ? BF_MSG_CAMERA_DESIRED : BF_MSG_INGEST_DESIRED);
-    if (strcmp(bf_dsse_type(d), row->payload_type) != 0)
-        return;
-    const uint8_t *payload = bf_dsse_payload(d, &payload_size);
-    ProtobufCMessage *m = protobuf_c_message_unpack(row->descriptor, NULL, payload_size, payload);
+    ProtobufCMessage *m = sim_unpack(camera ? BF_MSG_CAMERA_DESIRED : BF_MSG_INGEST_DESIRED, envelope, size);
     if (camera)
         observe_camera(n, (const Belfry__V1__CameraDesired *)m);
     else if (m != NULL)
@@ -109,6 +101,8 @@ static void check_listener(const struct sim_listener *l)
     for (const struct sim_listener *other = l->next; other != NULL; other = other->next)
         if (other->node != l->node && !other->stopping && !l->stopping && strcmp(other->session, l->session) == 0)
             sim_violate("session %s is open at %s and at %s", l->session, l->node->id, other->node->id);
+        else if (l->passphrase[0] != '\0' && strcmp(other->passphrase, l->passphrase) == 0)
+            sim_violate("sessions %s and %s have one passphrase", l->session, other->session);
     if (!l->stopping && !is_frozen(l->node) && sim.now_us > l->node->grant.until_us + LEASE_SLACK_US)
         sim_violate("%s keeps a session on port %u %llu ms beyond its lease", l->node->id, l->port,
                     (unsigned long long)((sim.now_us - l->node->grant.until_us) / MSEC));

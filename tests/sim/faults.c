@@ -56,6 +56,14 @@ static void set_clock(const struct sim_step *s)
     h->synced = (offsets_ms[i] > -9999 && offsets_ms[i] < 9999) || s->b % 4 == 0;
 }
 
+/* A picture can be taken of what is on. */
+static const char *camera_to_ask(const struct sim_step *s)
+{
+    if (s->kind == SIM_SNAPSHOT && sim_producers != NULL)
+        return sim_producers->node->id;
+    return camera_of(s)->id;
+}
+
 static void ask(const struct sim_step *s)
 {
     static const enum sim_ask asks[] = {
@@ -64,7 +72,7 @@ static void ask(const struct sim_step *s)
     bool start = s->kind == SIM_START;
 
     sim_request(gateway_of(s), &(struct sim_asking){ .ask = asks[s->kind],
-                                                     .camera = camera_of(s)->id,
+                                                     .camera = camera_to_ask(s),
                                                      .record = start && s->b % 2 == 0,
                                                      .times = start && s->b % 8 == 1 ? 20 : 1 });
 }

@@ -12,8 +12,9 @@
 static const char usage[] =
     "sim [options]: the four services in one process, on a virtual clock, with everything that may befall them.\n"
     "After each event it is checked that each camera has one producer at most and none beyond its lease, that nothing\n"
-    "lies under another session's address, that one gateway orders from a state directory, that starts end in live or\n"
-    "in a reason; at the end, once all is healed, that streams come and go, and every session is purged or archived.\n"
+    "lies under another session's address, that one gateway orders from a state directory, and nothing that it has not\n"
+    "written down, that no two sessions have one passphrase, that starts end in live or in a reason; at the end, once all\n"
+    "is healed, that streams come and go, and every session is purged or archived.\n"
     "  --histories H  how many (1); sim --histories 10000 takes some minutes\n"
     "  --seed S       first seed (1); each history has the next one\n"
     "  --fresh H      H histories more, from a seed that is drawn and printed\n"

@@ -108,6 +108,8 @@ int bf_mqtt_publish(struct bf_mqtt *m, const char *topic, const void *payload, s
         return -ENOTCONN;
     if (sim_effect_lost())
         return 0;
+    if (m->node->role == BF_ROLE_GATEWAY)
+        sim_check_order(m->node, payload, size);
     struct sim_message *message = sim_message_new(topic, payload, size, retain);
     m->counters.published++;
     sim_hash(payload, size);

@@ -208,6 +208,11 @@ void sim_request_note(struct sim_node *gateway, struct bf_call *call, bool must_
 void sim_observe_desired(struct sim_node *n, const uint8_t *envelope, size_t size); /* delivered to it */
 void sim_check(void);                                                               /* after each event */
 
+/* --- order_checks.c --- */
+/* The message of an envelope, if it is of that type, else NULL; the caller frees it. */
+ProtobufCMessage *sim_unpack(enum bf_message_type type, const uint8_t *envelope, size_t size);
+void sim_check_order(const struct sim_node *gateway, const uint8_t *envelope, size_t size); /* it sends that */
+
 /* --- media_checks.c --- */
 bool sim_sessions_settled(char *why, size_t size); /* every session's directory is gone, or a recording */
 bool sim_is_recording(const struct sim_session *s);

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "bus/dsse.h"
 #include "gateway/gateway_internal.h"
+#include "gateway/intents.h"
 #include "test_worlds.h"
 
 #include "camera.pb-c.h"
@@ -106,6 +108,23 @@ static void test_session_at_two_ingest_nodes(void **state)
     expect_violation("is open at");
 }
 
+static void test_one_passphrase_for_two_sessions(void **state)
+{
+    (void)state;
+    struct sim_node *n = sim_node_named("ingest-1");
+    struct sim_listener first = { .node = n, .session = S1, .passphrase = "secret-1", .stopping = true };
+    struct sim_listener second = { .node = n, .session = S2, .passphrase = "secret-2", .next = &first };
+
+    n->grant.until_us = NOW_US + SEC;
+    sim_listeners = &second;
+    sim_check();
+    expect_none();
+    snprintf(second.passphrase, sizeof second.passphrase, "%s", first.passphrase);
+    sim_check();
+    sim_listeners = NULL;
+    expect_violation("have one passphrase");
+}
+
 /* --- what counts of what is delivered --- */
 
 struct desired {
@@ -115,15 +134,15 @@ struct desired {
     bool for_another_start;
 };
 
-static void deliver(const struct desired *d)
+/* The envelope is the caller's to free. */
+static uint8_t *seal(const struct desired *d, size_t *ret_size)
 {
     Belfry__V1__CameraDesired m = BELFRY__V1__CAMERA_DESIRED__INIT;
     Belfry__V1__CameraSession session = BELFRY__V1__CAMERA_SESSION__INIT;
     Belfry__V1__Header header = BELFRY__V1__HEADER__INIT;
     Belfry__V1__Lease lease = BELFRY__V1__LEASE__INIT;
     uint8_t id[16] = { d->id }, boot_id[16], payload[512], secret[BF_SECRET_KEY_SIZE] = { 1 };
-    _cleanup_(bf_freep) uint8_t *envelope = NULL;
-    size_t size;
+    uint8_t *envelope = NULL;
 
     memcpy(boot_id, camera()->service.identity.boot_id, sizeof boot_id);
     boot_id[0] = (uint8_t)(boot_id[0] + d->for_another_start);
@@ -139,7 +158,15 @@ static void deliver(const struct desired *d)
     m.session = &session;
     size_t payload_size = belfry__v1__camera_desired__pack(&m, payload);
     const char *type = bf_message_row(BF_MSG_CAMERA_DESIRED)->payload_type;
-    assert_int_equal(bf_dsse_seal(type, payload, payload_size, secret, &envelope, &size), 0);
+    assert_int_equal(bf_dsse_seal(type, payload, payload_size, secret, &envelope, ret_size), 0);
+    return envelope;
+}
+
+static void deliver(const struct desired *d)
+{
+    size_t size;
+    _cleanup_(bf_freep) uint8_t *envelope = seal(d, &size);
+
     sim_observe_desired(camera(), envelope, size);
 }
 
@@ -169,6 +196,22 @@ static void test_what_counts(void **state)
 }
 
 /* --- gateways and their answers --- */
+
+static void test_order_before_its_intent(void **state)
+{
+    (void)state;
+    struct sim_node *gateway = sim_node_named("gateway-1");
+    size_t size;
+    _cleanup_(bf_freep) uint8_t *envelope =
+        seal(&(struct desired){ .id = 1, .epoch = 1, .generation = 1, .session = S1 }, &size);
+
+    assert_int_equal(bf_replace_file(gateway->state_dir, BF_INTENTS_NAME, S1, strlen(S1), 0600), 0);
+    sim_check_order(gateway, envelope, size);
+    expect_none();
+    assert_int_equal(bf_replace_file(gateway->state_dir, BF_INTENTS_NAME, S2, strlen(S2), 0600), 0);
+    sim_check_order(gateway, envelope, size);
+    expect_violation("which its intents do not name");
+}
 
 static void test_two_gateways_in_one_state_directory(void **state)
 {
@@ -258,7 +301,9 @@ int main(void)
         CHECK(test_listeners_with_leases),
         CHECK(test_listener_beyond_its_lease),
         CHECK(test_session_at_two_ingest_nodes),
+        CHECK(test_one_passphrase_for_two_sessions),
         CHECK(test_what_counts),
+        CHECK(test_order_before_its_intent),
         CHECK(test_two_gateways_in_one_state_directory),
         CHECK(test_start_without_media),
         CHECK(test_refusal_without_a_reason),
