@@ -92,10 +92,13 @@ void sim_request(struct sim_node *gateway, const struct sim_asking *a)
 
 /* --- answers --- */
 
-static void check_group(const struct request *r)
+/* Those that came before the one that was there has ended are told of that one; the others wait for one new one. */
+static void check_group(const struct request *r, const struct sim_session *s)
 {
     char *session = sessions_of[r->group % GROUPS];
 
+    if (s == NULL || s->since_us <= r->asked_us)
+        return;
     if (session[0] == '\0')
         memcpy(session, r->call->session, BF_ULID_SIZE);
     else if (strcmp(session, r->call->session) != 0)
@@ -127,7 +130,7 @@ static void check_started(const struct request *r)
                     r->call->session);
     else
         s->told_live = true;
-    check_group(r);
+    check_group(r, s);
     check_address(r);
 }
 

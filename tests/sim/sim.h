@@ -73,6 +73,7 @@ struct sim_session {
     char id[BF_ULID_SIZE], camera[BF_ID_SIZE];
     bool record, told_live;
     bool delete_asked, delete_told; /* somebody wants the recording gone; has been told that it is */
+    uint64_t since_us;              /* when it began to be written */
     unsigned parts, segments;       /* finalised ones */
     unsigned pictures_asked, pictures_taken;
 };

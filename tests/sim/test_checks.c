@@ -282,12 +282,28 @@ static void test_address_of_another_session(void **state)
 static void test_two_sessions_of_starts_at_once(void **state)
 {
     (void)state;
-    const struct sim_session *live = start_camera_1();
-    sim_session_make(S1, "cam-1", false)->parts = 1;
+    struct sim_session *live = start_camera_1(), *other = sim_session_make(S1, "cam-1", false);
+
+    live->since_us = other->since_us = sim.now_us + 1;
+    other->parts = 1;
     answer(BF_CALL_START, 200, live->id, 9, false);
     expect_none();
     answer(BF_CALL_START, 200, S1, 9, false);
     expect_violation("made two sessions");
+}
+
+/* The first of them was told of a session that has ended before the second came. */
+static void test_session_that_was_there_before_starts_at_once(void **state)
+{
+    (void)state;
+    const struct sim_session *live = start_camera_1();
+    struct sim_session *next = sim_session_make(S1, "cam-1", false);
+
+    next->since_us = sim.now_us + 1;
+    next->parts = 1;
+    answer(BF_CALL_START, 200, live->id, 9, false);
+    answer(BF_CALL_START, 200, S1, 9, false);
+    expect_violation("but its address leads to");
 }
 
 int main(void)
@@ -311,6 +327,7 @@ int main(void)
         CHECK(test_no_answer),
         CHECK(test_address_of_another_session),
         CHECK(test_two_sessions_of_starts_at_once),
+        CHECK(test_session_that_was_there_before_starts_at_once),
     };
     return cmocka_run_group_tests(tests, enter_worlds, leave_worlds);
 }

@@ -47,7 +47,7 @@ void expect_violation(const char *text)
         fail_msg("expected \"%s\", found \"%s\"", text, sim.violation);
 }
 
-const struct sim_session *start_camera_1(void)
+struct sim_session *start_camera_1(void)
 {
     sim_run_until(5 * SEC, NULL);
     sim_request(sim_node_named("gateway-1"),

@@ -13,6 +13,6 @@ void expect_none(void); /* no violation so far */
 void expect_violation(const char *text);
 
 /* Starts it, unrecorded, and waits until it is live. */
-const struct sim_session *start_camera_1(void);
+struct sim_session *start_camera_1(void);
 
 #endif

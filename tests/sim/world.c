@@ -93,7 +93,7 @@ struct sim_session *sim_session_make(const char *id, const char *camera, bool re
         return &overflow;
     }
     s = &sim.sessions[sim.n_sessions++];
-    *s = (struct sim_session){ .record = record };
+    *s = (struct sim_session){ .record = record, .since_us = sim.now_us };
     snprintf(s->id, sizeof s->id, "%s", id);
     snprintf(s->camera, sizeof s->camera, "%s", camera);
     return s;
