@@ -4,18 +4,23 @@ import time
 import unittest
 
 import report
-from harness import with_setting
+from harness import http, with_setting
 from processes import ProcessTest, in_words, when_full
+from states import InEachState
 
 LEASE_S = 3
 FROZEN_S = 1.5 * LEASE_S
 LATE_S = 1.0  # what a busy machine may add to a deadline
 
 
+def with_lease(text):
+    return with_setting(text, "gateway", "lease_ms", 1000 * LEASE_S)
+
+
 class Frozen(ProcessTest):
     @classmethod
     def configure(cls, text):
-        return with_setting(text, "gateway", "lease_ms", 1000 * LEASE_S)
+        return with_lease(text)
 
     def row(self, what, promise, figure):
         report.measured(f"{what} (lease {LEASE_S} s)", promise, figure)
@@ -64,28 +69,10 @@ class Frozen(ProcessTest):
                  f"camera off after {in_words(off)}, session ended after {in_words(ended)} and {verdict}; woken, the API says "
                  f"“{after['error']['code']}” after {in_words(shown)}")
 
-    @when_full
-    def test_2_gateway_during_a_start(self):
-        with self.frozen("camera-cam-1"):
-            request = self.post(record=True)
-            self.wait_detail("the camera to send")
-            with self.frozen("gateway"):
-                self.last(time.monotonic())
-        told = request.told()
-        after = self.wait_state("live", "failed")
-        if after["state"] == "failed":
-            self.assertTrue(after["error"]["detail"])
-        else:
-            self.newer_part(after)
-            self.assert_own_media(after)
-        self.stop()
-        self.assert_usable()
-        self.row("gateway frozen during a start", "the start ends in live, or in a reason", f"told “{told}”, then {after['state']}")
-
     # --- camera ------------------------------------------------------------------------------------------------------
 
     @when_full
-    def test_3_camera_that_was_stopped_meanwhile(self):
+    def test_2_camera_that_was_stopped_meanwhile(self):
         """The orders that wait in its socket are of a session that is over."""
         stream = self.begin()
         with self.frozen("camera-cam-1"):
@@ -105,7 +92,7 @@ class Frozen(ProcessTest):
                  f"told “{told}”, recording {verdict}; woken, the camera stops, not a byte was added")
 
     @when_full
-    def test_4_camera_that_is_still_wanted(self):
+    def test_3_camera_that_is_still_wanted(self):
         stream = self.begin()
         before = self.discontinuities(stream)
         with self.frozen("camera-cam-1"):
@@ -125,7 +112,7 @@ class Frozen(ProcessTest):
     # --- ingest, janitor -------------------------------------------------------------------------------------------
 
     @when_full
-    def test_5_ingest(self):
+    def test_4_ingest(self):
         """Its lease ran out while it stood still: what it has is finalised, and nothing of the session comes after that."""
         stream = self.begin()
         with self.frozen("ingest"):
@@ -140,7 +127,7 @@ class Frozen(ProcessTest):
                  f"woken, “{after['error']['code']}” after {in_words(shown)}; the recording is {verdict}")
 
     @when_full
-    def test_6_janitor(self):
+    def test_5_janitor(self):
         stream = self.begin()
         with self.frozen("janitor"):
             viewer = self.viewer(stream)
@@ -156,7 +143,7 @@ class Frozen(ProcessTest):
                  f"{len(viewer.fetched)} parts fetched, none missed; stop told “{told}”; the recording is {verdict}")
 
     @when_full
-    def test_7_all_at_once(self):
+    def test_6_all_at_once(self):
         """As when a machine is suspended: nobody saw the time pass, and the lease is over for all."""
         stream = self.begin()
         known = self.playlist(stream).parts[-1]
@@ -182,6 +169,38 @@ class Frozen(ProcessTest):
             return None
         self.stop()
         return "goes on"
+
+
+class FrozenInEachState(InEachState):
+    """The states beside live, which is above."""
+    FAULT = "frozen"
+    REPORTED_AS = f"{{service}} {{fault}}, stream {{state}} (lease {LEASE_S} s)"
+
+    @classmethod
+    def configure(cls, text):
+        return with_lease(text)
+
+    def befall(self, name):
+        with self.frozen(name):
+            began = time.monotonic()
+            self.wait_for("it to last", lambda: time.monotonic() - began >= FROZEN_S)
+        return time.monotonic()
+
+    def is_back(self, name, before):
+        """It never left; it answers, or its word is heard."""
+        return http(f"{self.url}/readyz").status == 200 and self.camera()["online"]
+
+    def test_1_idle(self):
+        self.each("idle")
+
+    def test_2_starting(self):
+        self.each("starting")
+
+    def test_3_stopping(self):
+        self.each("stopping")
+
+    def test_4_recorded(self):
+        self.each("recorded")
 
 
 if __name__ == "__main__":

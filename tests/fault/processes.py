@@ -142,8 +142,8 @@ class ProcessTest(StackTest):
     def connections_of(self, name):
         return self.log(name).count('msg="connected to the broker"')
 
-    def viewer(self, stream):
-        viewer = Viewer(self.base(stream))
+    def viewer(self, stream, patient=False):
+        viewer = Viewer(self.base(stream), patient)
         viewer.start()
         self.wait_for("a viewer that plays", lambda: viewer.errors or len(viewer.fetched) > 2)
         return viewer
