@@ -151,7 +151,7 @@ static void wait_for_phase(struct stage *g, struct bf_session *s, Belfry__V1__In
     uv_timer_stop(&g->deadline);
 }
 
-static struct bf_transport *dial(struct stage *g, struct bf_session *s)
+static struct bf_transport *dial(struct stage *g, struct bf_session *s, uint64_t fencing_token)
 {
     char passphrase[BF_PASSPHRASE_SIZE] = "";
     struct bf_session_status status;
@@ -166,6 +166,7 @@ static struct bf_transport *dial(struct stage *g, struct bf_session *s)
                                             .port = (uint16_t)status.endpoint.port,
                                             .latency_ms = 20,
                                             .passphrase = passphrase,
+                                            .fencing_token = fencing_token,
                                             .timeout_ms = DEADLINE_MS };
     assert_int_equal(bf_transport_dial(&t, &o, &e), 0);
     return t;
@@ -195,12 +196,15 @@ static void a_life(void **state)
     assert_int_equal(status.endpoint.latency_ms, 20);
     assert_int_equal(status.message.parts, 0);
 
-    struct bf_transport *sender = dial(g, s);
+    struct bf_transport *sender = dial(g, s, 1), *next;
     assert_int_equal(bf_ts_writer_new(&writer, sender, &e), 0);
     send_frames(writer, &f, 0, 30);
     wait_for_phase(g, s, PHASE(LIVE));
     assert_int_equal(bf_session_present(s).presence, BF_PRESENT_RUNNING);
-    wait_for_phase(g, s, PHASE(STALLED));
+    wait_for_phase(g, s, PHASE(STALLED)); /* as long a silence also costs the sender its place */
+    bf_ts_writer_free(writer);
+    next = dial(g, s, 2);
+    assert_int_equal(bf_ts_writer_new(&writer, next, &e), 0);
     send_frames(writer, &f, 30, 60);
     wait_for_phase(g, s, PHASE(LIVE));
 
@@ -223,6 +227,7 @@ static void a_life(void **state)
     bf_session_free(s);
     bf_ts_writer_free(writer);
     bf_transport_free(sender);
+    bf_transport_free(next);
     frames_free(&f);
 }
 
