@@ -178,6 +178,7 @@ void bf_gateway_on_tick(uv_timer_t *timer)
     if (g->config->gateway.media_only) {
         bf_media_only_tick(g);
     } else {
+        bf_gateway_keep_lock(g);
         bf_orch_tick(g->orch, bf_mono_ms());
         stop_idle(g);
         bf_gateway_settle(g);

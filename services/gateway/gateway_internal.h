@@ -72,6 +72,11 @@ uint64_t bf_gateway_add_pending(struct bf_gateway *g, struct bf_call *call, cons
 /* Why nothing new may be started at all; NULL when it may. */
 const char *bf_gateway_start_forbidden(const struct bf_gateway *g);
 
+/* order_lock.c */
+int bf_gateway_lock_orders(struct bf_gateway *g, struct bf_error *e); /* -EBUSY: another one holds it */
+/* Whoever deletes the order lock's file lets a second gateway in: the one that holds it ends. */
+void bf_gateway_keep_lock(struct bf_gateway *g);
+
 /* alarms.c */
 void bf_gateway_alarm(struct bf_gateway *g, const char *node, const char *code, const char *detail, bool active);
 struct bf_standing {

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -16,7 +15,6 @@
 
 #define TICK_MS 250
 #define LEASE_EPOCH_NAME "gateway.lease-epoch"
-#define ORDER_LOCK_NAME "gateway.orders.lock"
 
 /* --- what the live store tells --- */
 
@@ -128,26 +126,6 @@ static void adopt(struct bf_gateway *g)
     }
 }
 
-/* The node's own lock keeps out a second process of the node; this one, any other gateway that would write the same
- * intents and count the same epochs. */
-static int lock_orders(struct bf_gateway *g, struct bf_error *e)
-{
-    const char *dir = g->config->storage.state;
-
-    g->order_lock =
-        openat(bf_service_state_dir(g->service), ORDER_LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (g->order_lock < 0)
-        return bf_fail(e, -errno, "%s/%s: cannot be opened: %s", dir, ORDER_LOCK_NAME, strerror(errno));
-    if (flock(g->order_lock, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    if (errno != EWOULDBLOCK)
-        return bf_fail(e, -errno, "%s/%s: cannot be locked: %s", dir, ORDER_LOCK_NAME, strerror(errno));
-    return bf_fail(e, -EBUSY,
-                   "%s/%s: another gateway with this storage.state is running, and one only may order: stop it, or set "
-                   "gateway.media_only here",
-                   dir, ORDER_LOCK_NAME);
-}
-
 static int count_start(struct bf_gateway *g, struct bf_error *e)
 {
     int r = bf_counter_next(bf_service_state_dir(g->service), LEASE_EPOCH_NAME, &g->lease_epoch);
@@ -165,7 +143,7 @@ static int make_parts(struct bf_gateway *g, struct bf_error *e)
 {
     uv_loop_t *loop = bf_service_loop(g->service);
     size_t n = g->config->n_cameras + 1;
-    int r = g->config->gateway.media_only ? 0 : lock_orders(g, e);
+    int r = g->config->gateway.media_only ? 0 : bf_gateway_lock_orders(g, e);
 
     if (r == 0 && !g->config->gateway.media_only)
         r = count_start(g, e);

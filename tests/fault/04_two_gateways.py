@@ -39,6 +39,29 @@ class TwoThatOrder(_two.TwoGateways):
         report.measured("second gateway with the same state directory", "exits with 1 and says why; the first is not disturbed",
                         f"both attempts refused within {in_words(time.monotonic() - began)}")
 
+    def test_2_lock_deleted(self):
+        """It would keep nobody out any more. The one that held it ends before another can order beside it for long, and what
+        streams goes on."""
+        stream = self.start()
+        viewer = Viewer(self.base(stream), patient=True)
+        viewer.start()
+        self.wait_for("a viewer that plays", lambda: viewer.errors or len(viewer.fetched) > 2)
+        (self.stack.site / "state/gateway.orders.lock").unlink()
+        took = self.took(lambda: self.wait_for("the gateway to end", lambda: self.stack.pid("gateway") is None), time.monotonic())
+        self.assertIn("lock on this gateway's orders was deleted", self.stack.tail("gateway", 30))
+        self.stack.stop("gateway")
+        self.stack.start("gateway")
+        self.wait_ready(self.url)
+        self.all_online()
+        n = len(viewer.fetched)
+        self.wait_for("the viewer to go on", lambda: viewer.errors or len(viewer.fetched) > n + 2)
+        viewer.finish()
+        self.assertEqual(viewer.errors, [])
+        self.assertEqual(self.camera()["stream"]["session"], stream["session"])
+        self.stop()
+        report.measured("gateway's lock file deleted while a stream runs", "it ends and says why; restarted, the stream goes on",
+                        f"ended after {in_words(took)}; {len(viewer.fetched)} parts fetched, none missed")
+
     @when_full
     def test_5_lower_epoch(self):
         """As one that was restored from a backup: a viewer does not even notice that it is there."""
