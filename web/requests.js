@@ -33,8 +33,10 @@ export class Requests extends EventTarget {
         const { state } = this.describe(camera);
         if (state === "stopping") return "none";
         if (AT_REST.includes(state)) return camera.on_demand && !byHand ? "watch" : "start";
-        if (this.#askedOf(camera.id) === "watch") return "leave";
-        if (camera.stream?.on_demand) return this.#watched.has(camera.id) ? "leave" : "watch";
+        const asked = this.#askedOf(camera.id);
+        if (asked === "watch") return "leave";
+        const startsByHand = asked === "start" || asked === "restart"; // also where what runs until then is on demand
+        if (camera.stream?.on_demand && !startsByHand) return this.#watched.has(camera.id) ? "leave" : "watch";
         return state === "live" ? "stop" : "cancel";
     }
 

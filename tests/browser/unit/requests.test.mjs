@@ -127,3 +127,34 @@ test("one that was stopped by hand a moment ago says when to try again", async (
     await watching;
     assert.match(requests.describe(now()).words, /stopped by hand.*ten seconds\.$/);
 });
+
+test("a start by hand of what runs on demand can be cancelled while it is under way", async () => {
+    const { calls, requests, now, action, state } = await page(yard("starting", true));
+    const starting = requests.start(now(), { record: true });
+    assert.deepEqual([state(), action(), action(true)], ["starting", "cancel", "cancel"]);
+    const stopping = requests.stop(now());
+    assert.deepEqual([state(), action()], ["stopping", "none"]);
+    calls[0].answer(201, stream("starting"));
+    calls[1].answer(200, stream("idle"));
+    await Promise.all([starting, stopping]);
+    assert.deepEqual([state(), action()], ["idle", "watch"]);
+    assert.deepEqual(calls.map(({ method }) => method), ["POST", "DELETE"]);
+});
+
+test("a restart of what runs on demand can be cancelled, and then starts nothing", async () => {
+    const { calls, requests, now, action, state } = await page(yard("live", true));
+    requests.watch(now());
+    calls[0].answer(200, "");
+    await settle();
+    calls[1].answer(200, stream("live", true));
+    await settle();
+    const restarting = requests.restart(now());
+    assert.deepEqual([state(), action()], ["starting", "cancel"]);
+    const stopping = requests.stop(now());
+    calls[2].answer(200, stream("stopping", true));
+    await restarting;
+    calls[3].answer(200, stream("idle"));
+    await stopping;
+    assert.deepEqual([state(), action()], ["idle", "watch"]);
+    assert.deepEqual(calls.slice(2).map(({ method }) => method), ["DELETE", "DELETE"]);
+});
