@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,8 @@ struct generation {
 struct bf_key {
     _Atomic(struct generation *) current;
 };
+
+BF_DEFINE_CLEANUP(struct bf_key, bf_key_free)
 
 static void generation_free(struct generation *g)
 {
@@ -139,6 +142,36 @@ int bf_key_load(struct bf_key **ret, const char *path, struct bf_error *e)
     if (r == -EBADMSG)
         return bf_fail(e, r, "key %s: expected one line of %d lower-case hex digits", path, SEED_HEX);
     return r < 0 ? bf_fail(e, r, "key %s: %s", path, strerror(-r)) : 0;
+}
+
+static int load_named(struct bf_key **ret, const char *dir, const char *node, const char *suffix, struct bf_error *e)
+{
+    _cleanup_(bf_freep) char *path = NULL;
+
+    if (asprintf(&path, "%s/%s.%s", dir, node, suffix) < 0) {
+        path = NULL;
+        return bf_fail(e, -ENOMEM, "key of %s: out of memory", node);
+    }
+    return bf_key_load(ret, path, e);
+}
+
+int bf_key_load_node(struct bf_key **ret, const char *dir, const char *node, struct bf_error *e)
+{
+    _cleanup_(bf_key_freep) struct bf_key *key = NULL, *previous = NULL;
+    struct bf_error why = { 0 };
+    int r = load_named(&key, dir, node, "key", e);
+
+    if (r < 0)
+        return r;
+    r = load_named(&previous, dir, node, "previous.key", &why);
+    if (r < 0 && r != -ENOENT)
+        return bf_fail(e, r, "%s", why.text);
+    if (r == 0) {
+        bf_key_rotate(previous, BF_TAKE(key));
+        key = BF_TAKE(previous);
+    }
+    *ret = BF_TAKE(key);
+    return 0;
 }
 
 int bf_key_store(const struct bf_key *k, const char *path, struct bf_error *e)

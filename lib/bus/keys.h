@@ -17,6 +17,9 @@ struct bf_key;
 int bf_key_generate(struct bf_key **ret);
 /* Key file: 32-byte seed as one line of 64 lower-case hex digits, mode 0600 or stricter (else refused: -EPERM). */
 int bf_key_load(struct bf_key **ret, const char *path, struct bf_error *e);
+/* <dir>/<node>.key and, where it is there, <node>.previous.key as what it was before: what was rotated before a start
+ * signs along for as long as the trust bundle lists it. */
+int bf_key_load_node(struct bf_key **ret, const char *dir, const char *node, struct bf_error *e);
 int bf_key_store(const struct bf_key *k, const char *path, struct bf_error *e); /* new file, 0600; -EEXIST */
 void bf_key_free(struct bf_key *k);                                             /* wipes */
 

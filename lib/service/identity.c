@@ -186,38 +186,15 @@ static int check_own_key(const struct bf_identity *id, struct bf_error *e)
     return bf_clock_synced() ? check_key(id, id->key, e) : 0;
 }
 
-static int load_key_file(const struct bf_identity *id, const char *suffix, struct bf_key **ret, struct bf_error *e)
-{
-    _cleanup_(bf_freep) char *path = NULL;
-    if (asprintf(&path, "%s/%s.%s", id->config->keys.dir, id->node, suffix) < 0)
-        return -ENOMEM;
-    return bf_key_load(ret, path, e);
-}
-
-/* What was rotated before this start signs along for as long as the bundle lists it. */
-static int load_key(struct bf_identity *id, struct bf_error *e)
-{
-    _cleanup_(bf_key_freep) struct bf_key *key = NULL, *previous = NULL;
-    struct bf_error ignored;
-    int r = load_key_file(id, "key", &key, e);
-    if (r < 0)
-        return r;
-
-    r = load_key_file(id, "previous.key", &previous, &ignored);
-    if (r < 0 && r != -ENOENT)
-        return bf_fail(e, r, "%s", ignored.text);
-    if (r == 0) {
-        bf_key_rotate(previous, BF_TAKE(key));
-        key = BF_TAKE(previous);
-    }
-    id->key = BF_TAKE(key);
-    return 0;
-}
-
 int bf_identity_reload_key(struct bf_identity *id, bool *ret_changed, struct bf_error *e)
 {
     _cleanup_(bf_key_freep) struct bf_key *fresh = NULL;
-    int r = load_key_file(id, "key", &fresh, e);
+    _cleanup_(bf_freep) char *path = NULL;
+    if (asprintf(&path, "%s/%s.key", id->config->keys.dir, id->node) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    int r = bf_key_load(&fresh, path, e);
     if (r < 0)
         return r;
     bool changed = sodium_memcmp(bf_key_public(fresh), bf_key_public(id->key), BF_PUBLIC_KEY_SIZE) != 0;
@@ -308,7 +285,7 @@ int bf_identity_reload_tls(struct bf_identity *id, bool *ret_changed, struct bf_
 
 static int open_keys(struct bf_identity *id, struct bf_error *e)
 {
-    int r = load_key(id, e);
+    int r = bf_key_load_node(&id->key, id->config->keys.dir, id->node, e);
     if (r == 0)
         r = bf_identity_read_trust(id, &id->trust, e);
     if (r == 0)

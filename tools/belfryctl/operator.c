@@ -65,14 +65,13 @@ static int choose_node(struct ctl_operator *o, int statefd, const char *wanted, 
 static int load_identity(struct ctl_operator *o, int statefd, struct bf_error *e)
 {
     char epoch_name[CTL_FILE_NAME_SIZE];
-    _cleanup_(bf_freep) char *path = ctl_format("%s/%s.key", o->site->keys_dir, o->node);
     o->ca_file = ctl_format("%s/" CTL_CA_NAME, o->site->keys_dir);
     o->cert_file = ctl_format("%s/%s.crt", o->site->keys_dir, o->node);
     o->key_file = ctl_format("%s/%s.tls.key", o->site->keys_dir, o->node);
-    if (path == NULL || o->ca_file == NULL || o->cert_file == NULL || o->key_file == NULL)
+    if (o->ca_file == NULL || o->cert_file == NULL || o->key_file == NULL)
         return -ENOMEM;
 
-    int r = bf_key_load(&o->key, path, e);
+    int r = bf_key_load_node(&o->key, o->site->keys_dir, o->node, e);
     if (r == 0)
         r = bf_random(o->boot_id, sizeof o->boot_id);
     if (r < 0)

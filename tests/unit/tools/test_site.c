@@ -344,6 +344,31 @@ static void test_operators(void **state)
     ctl_site_free(s);
 }
 
+/* Who has not got the new bundle yet goes by the operator's old key. */
+static void test_a_rotated_operator(void **state)
+{
+    _cleanup_(bf_freep) char *dir = site_dir(state);
+    struct ctl_operator *o = NULL;
+    struct bf_error e = { 0 };
+    uint8_t old[BF_PUBLIC_KEY_SIZE];
+    init(dir, "");
+    struct ctl_site *s = open_site(dir);
+    assert_int_equal(ctl_operator_open(&o, s, NULL, &e), 0);
+    memcpy(old, bf_key_public(o->key), sizeof old);
+    assert_null(bf_key_previous(o->key));
+    ctl_operator_free(o);
+    ctl_site_free(s);
+
+    assert_int_equal(run(dir, ctl_cmd_node, "node rotate operator"), CTL_OK);
+    s = open_site(dir);
+    assert_int_equal(ctl_operator_open(&o, s, NULL, &e), 0);
+    assert_memory_not_equal(bf_key_public(o->key), old, sizeof old);
+    assert_non_null(bf_key_previous(o->key));
+    assert_memory_equal(BF_PUBLIC_OF(bf_key_previous(o->key)), old, sizeof old);
+    ctl_operator_free(o);
+    ctl_site_free(s);
+}
+
 static void test_offline_root(void **state)
 {
     _cleanup_(bf_freep) char *dir = site_dir(state), *root = ctl_path_in(dir, "root"), *away = ctl_path_in(dir, "away");
@@ -424,6 +449,7 @@ int main(void)
                                         TEST(test_node_revoke),
                                         TEST(test_node_export),
                                         TEST(test_operators),
+                                        TEST(test_a_rotated_operator),
                                         TEST(test_offline_root),
                                         TEST(test_forged_bundle),
                                         TEST(test_no_site),
