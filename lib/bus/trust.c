@@ -194,14 +194,14 @@ int bf_trust_each_node(const struct bf_trust *t, enum bf_role role, int (*fn)(vo
 const struct bf_trusted_key *bf_trust_key_of(const struct bf_trust *t, const char *node, enum bf_role role,
                                              uint64_t unix_ms)
 {
-    const struct bf_trusted_key *newest = NULL;
+    const struct bf_trusted_key *oldest = NULL;
 
     for (size_t i = 0; i < t->n_keys; i++) {
         const struct bf_trusted_key *k = &t->keys[i];
 
         if (plays(k, role) && is_valid_at(k, unix_ms) && strcmp(k->node, node) == 0 &&
-            (newest == NULL || k->not_before_ms >= newest->not_before_ms))
-            newest = k;
+            (oldest == NULL || k->not_before_ms < oldest->not_before_ms))
+            oldest = k;
     }
-    return newest;
+    return oldest;
 }

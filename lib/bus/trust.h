@@ -41,7 +41,9 @@ int bf_trust_each(const struct bf_trust *t, const char *node, enum bf_role role,
 /* Every node that has a key for `role` that is not revoked, whenever it is valid, once each: whom to listen to. */
 int bf_trust_each_node(const struct bf_trust *t, enum bf_role role, int (*fn)(void *user, const char *node),
                        void *user);
-/* Newest valid key of a node; NULL when there is none. */
+/* Oldest valid key of a node, of several from the same time the first that is listed; NULL when there is none. What is
+ * sealed to it opens on both sides of a rotation: a node that has its new key keeps the one before (bf_key_rotate,
+ * bf_key_load_node), one that has not got it yet has nothing else. */
 const struct bf_trusted_key *bf_trust_key_of(const struct bf_trust *t, const char *node, enum bf_role role,
                                              uint64_t unix_ms);
 

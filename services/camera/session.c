@@ -49,10 +49,12 @@ static int open_media_key(struct bf_camera_endpoint *t, const Belfry__V1__Camera
 
     int r = bf_seal_open(key, sealed->data, sealed->len, t->passphrase, sizeof(t->passphrase) - 1);
     if (r < 0)
-        return bf_fail(e, r,
-                       "session %s: the media key is not sealed to this camera's key; if the key was rotated, "
-                       "the trust bundle of ingest is older than that",
-                       m->session_id);
+        return bf_fail(
+            e, r,
+            "session %s: the media key is not sealed to this camera's key; if the key was rotated, either the "
+            "trust bundle of ingest or the key here is too old: bring both hosts what belfryctl node export "
+            "gives, and SIGHUP",
+            m->session_id);
     return 0;
 }
 

@@ -192,7 +192,11 @@ static void test_validity_and_rotation(void **state)
     assert_int_equal(count_keys(t, "cam-1", BF_ROLE_CAMERA, FX_NOW + 999), 2);
     assert_int_equal(count_keys(t, "cam-1", BF_ROLE_CAMERA, FX_NOW + 1000), 1);
     assert_memory_equal(bf_trust_key_of(t, "cam-1", BF_ROLE_CAMERA, FX_NOW - 1)->public_key, fx_public(FX_CAMERA), 32);
-    assert_memory_equal(bf_trust_key_of(t, "cam-1", BF_ROLE_CAMERA, FX_NOW)->public_key, fx_public(FX_CAMERA_2), 32);
+    assert_memory_equal(bf_trust_key_of(t, "cam-1", BF_ROLE_CAMERA, FX_NOW)->public_key, fx_public(FX_CAMERA), 32);
+    assert_memory_equal(bf_trust_key_of(t, "cam-1", BF_ROLE_CAMERA, FX_NOW + 999)->public_key, fx_public(FX_CAMERA),
+                        32);
+    assert_memory_equal(bf_trust_key_of(t, "cam-1", BF_ROLE_CAMERA, FX_NOW + 1000)->public_key, fx_public(FX_CAMERA_2),
+                        32);
     assert_null(bf_trust_key_of(t, "cam-1", BF_ROLE_GATEWAY, FX_NOW));
     assert_null(bf_trust_key_of(t, "cam-9", BF_ROLE_CAMERA, FX_NOW));
     assert_null(bf_trust_key_of(t, "cam-1", BF_ROLE_CAMERA, 0)); /* a clock that never was set */
@@ -200,6 +204,23 @@ static void test_validity_and_rotation(void **state)
     assert_false(bf_trust_expired(t, FX_NOW));
     assert_false(bf_trust_expired(t, b->expires_at_ms - 1));
     assert_true(bf_trust_expired(t, b->expires_at_ms));
+    bf_trust_free(t);
+}
+
+/* belfryctl lists a node's keys in the order in which it made them, without a begin. */
+static void test_of_keys_without_a_begin_the_first_is_the_oldest(void **state)
+{
+    Belfry__V1__TrustBundle *b = fx_bundle();
+    struct bf_trust *t;
+
+    (void)state;
+    b->keys[FX_CAMERA]->not_after_ms = FX_NOW + 1000;
+    b->keys[FX_CAMERA_2]->node = (char *)"cam-1";
+    b->keys[FX_CAMERA]->not_before_ms = b->keys[FX_CAMERA_2]->not_before_ms = 0;
+    assert_int_equal(open_as(b, FX_SITE, 0, &t, NULL), 0);
+    assert_memory_equal(bf_trust_key_of(t, "cam-1", BF_ROLE_CAMERA, FX_NOW)->public_key, fx_public(FX_CAMERA), 32);
+    assert_memory_equal(bf_trust_key_of(t, "cam-1", BF_ROLE_CAMERA, FX_NOW + 1000)->public_key, fx_public(FX_CAMERA_2),
+                        32);
     bf_trust_free(t);
 }
 
@@ -249,9 +270,13 @@ static void test_nodes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions),   cmocka_unit_test(test_only_the_root_signs),
-        cmocka_unit_test(test_contents),   cmocka_unit_test(test_validity_and_rotation),
-        cmocka_unit_test(test_revocation), cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_only_the_root_signs),
+        cmocka_unit_test(test_contents),
+        cmocka_unit_test(test_validity_and_rotation),
+        cmocka_unit_test(test_of_keys_without_a_begin_the_first_is_the_oldest),
+        cmocka_unit_test(test_revocation),
+        cmocka_unit_test(test_nodes),
     };
 
     return cmocka_run_group_tests_name("trust", tests, NULL, NULL);

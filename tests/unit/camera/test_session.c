@@ -143,6 +143,7 @@ static void a_key_for_somebody_else_is_refused(void **state)
     endpoint.sealed_media_key.data[40] ^= 1;
     assert_int_equal(make(&s, &e), -EBADMSG);
     assert_non_null(strstr(e.text, "not sealed to this camera's key"));
+    assert_non_null(strstr(e.text, "either the trust bundle of ingest or the key here is too old"));
     endpoint.sealed_media_key.len -= 1;
     assert_int_equal(make(&s, &e), -EBADMSG);
 }
