@@ -79,6 +79,7 @@ void bf_srt_hang_up(struct bf_srt *s)
 int bf_srt_wait(struct bf_srt *s, int wait_ms)
 {
     SRT_EPOLL_EVENT ready[2];
+    s->looked_ms = bf_mono_ms();
     int n = srt_epoll_uwait(s->epoll, ready, 2, wait_ms);
     for (int i = 0; i < n; i++)
         if (ready[i].fd == s->listener)

@@ -22,6 +22,7 @@ struct bf_srt {
     SRTSOCKET next;         /* takes its place once what the peer had sent before is read; SRT_INVALID_SOCK for none */
     uint64_t peer_since_ms; /* monotonic */
     struct bf_srt_door door;
+    uint64_t looked_ms;           /* monotonic: when the epoll was last asked, and with it the listener's queue */
     int epoll;                    /* a sender's connection, or the listener */
     bool ended;                   /* the peer has left or must; what it sent becomes due within the latency */
     uint64_t tail_until_ms;       /* monotonic: and is waited for until then */

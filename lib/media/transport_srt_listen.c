@@ -43,9 +43,10 @@ static int may_come_in(void *user, SRTSOCKET caller, int version, const struct s
     return 0;
 }
 
+/* Until one look has come after the end of the window: the thread that reads may stand still for longer than that. */
 bool bf_srt_may_be_called(const struct bf_srt *s)
 {
-    return bf_mono_ms() < atomic_load_explicit(&s->door.look_until_ms, memory_order_relaxed);
+    return s->looked_ms <= atomic_load_explicit(&s->door.look_until_ms, memory_order_relaxed);
 }
 
 /* Reads of this connection block, a slice at most. A wait in the epoll would wake up every 10 ms and at each packet,

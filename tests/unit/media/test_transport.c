@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -344,6 +345,33 @@ static void a_higher_token_takes_the_place(void **state)
     send_number(second, 3);
     assert_datagram(in, 3);
     assert_int_equal(dial_as(&third, port, PASSPHRASE, 5), -ECONNREFUSED); /* who lost the place does not get it back */
+    send_number(second, 4);
+    assert_datagram(in, 4);
+    bf_transport_free(first);
+    bf_transport_free(second);
+    bf_transport_free(in);
+}
+
+/* Who reads stands still for longer than a caller takes to get into the listener's queue; the first one sends on. */
+static void who_reads_late_still_sees_the_successor(void **state)
+{
+    enum { STALL_MS = 1200, EVERY_MS = 50 };
+    struct bf_transport *in = listen_on_loopback(BF_TRANSPORT_SRT, 5000, PASSPHRASE), *first, *second;
+    uint8_t got[2048];
+    int r;
+    (void)state;
+    assert_int_equal(dial_as(&first, bf_transport_port(in), PASSPHRASE, 1), 0);
+    send_number(first, 1);
+    assert_datagram(in, 1);
+    assert_int_equal(dial_as(&second, bf_transport_port(in), PASSPHRASE, 2), 0);
+    for (uint64_t since = bf_mono_ms(); bf_mono_ms() - since < STALL_MS; poll(NULL, 0, EVERY_MS))
+        send_number(first, 3);
+    uint64_t before = bf_mono_ms();
+    do
+        r = bf_transport_recv(in, got, sizeof(got));
+    while (r > 0);
+    assert_int_equal(r, -EPIPE);
+    assert_in_range(bf_mono_ms() - before, 0, 1500); /* far less than a peer may be idle */
     send_number(second, 4);
     assert_datagram(in, 4);
     bf_transport_free(first);
@@ -720,6 +748,7 @@ int main(void)
         cmocka_unit_test(a_second_caller_is_refused),
         cmocka_unit_test(callers_at_the_same_moment),
         cmocka_unit_test(a_higher_token_takes_the_place),
+        cmocka_unit_test(who_reads_late_still_sees_the_successor),
         cmocka_unit_test(who_sends_nothing_of_use_is_sent_away),
         cmocka_unit_test(a_crowd_without_the_passphrase_is_kept_out),
         cmocka_unit_test(handshakes_that_prove_nothing_are_refused),
