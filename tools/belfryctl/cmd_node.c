@@ -138,13 +138,13 @@ static int rotate_node(struct change *c, const char *node, uint64_t overlap_ms, 
     _cleanup_(bf_key_freep) struct bf_key *key = NULL;
     ctl_bundle_retire(c->site->bundle, node, c->now_ms + overlap_ms);
     int r = issue_key(c, node, role, &key, e);
-    if (overlap_ms == 0)
-        ctl_node_key_forget(c->site->keysfd, node);
-    else if (r == 0)
+    if (r == 0 && overlap_ms > 0)
         r = ctl_node_key_keep(c->site->keysfd, node, e);
     /* The bundle goes first: a key that is listed and not yet used is harmless, the reverse is an outage. */
     if (r == 0)
         r = change_commit(c, e);
+    if (r == 0 && overlap_ms == 0)
+        ctl_node_key_forget(c->site->keysfd, node);
     if (r == 0)
         r = ctl_node_key_write(c->site->keys_dir, node, key, e);
     return r < 0 ? r : ctl_node_tls_write(c->site->keysfd, node, &c->issuer, e);

@@ -13,6 +13,8 @@
 
 #define PEM_MAX_BYTES 16384
 
+BF_DEFINE_CLEANUP(struct bf_key, bf_key_free)
+
 /* To the minute. */
 static const char *moment(char buf[static 25], uint64_t unix_ms, const char *none)
 {
@@ -87,6 +89,39 @@ static int copy_file(const struct ctl_site *s, const char *name, int to, struct 
     return r;
 }
 
+static int is_key(void *user, const struct bf_trusted_key *k)
+{
+    return memcmp(k->public_key, bf_key_public(user), sizeof k->public_key) == 0;
+}
+
+/* Whether a key was kept and the bundle still lists it: 1 or 0. */
+static int previous_key_counts(const struct ctl_site *s, const char *name, const char *node, struct bf_error *e)
+{
+    _cleanup_(bf_freep) char *path = ctl_path_in(s->keys_dir, name);
+    _cleanup_(bf_key_freep) struct bf_key *key = NULL;
+    if (path == NULL)
+        return -ENOMEM;
+    int r = bf_key_load(&key, path, e);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    return bf_trust_each(s->trust, node, BF_ROLE_NONE, bf_unix_ms(), is_key, key) != 0;
+}
+
+/* A key that counts no more is left nowhere: not in what an earlier export put there either. */
+static int export_previous_key(const struct ctl_site *s, const char *node, int to, struct bf_error *e)
+{
+    char name[CTL_FILE_NAME_SIZE];
+    ctl_node_file_name(name, node, CTL_NODE_PREVIOUS_KEY);
+    int counts = previous_key_counts(s, name, node, e);
+    if (counts < 0)
+        return counts;
+    if (counts)
+        return copy_file(s, name, to, e);
+    ctl_node_key_forget(s->keysfd, node);
+    ctl_node_key_forget(to, node);
+    return 0;
+}
+
 static int export_node(const struct ctl_site *s, const char *node, const char *to, struct bf_error *e)
 {
     static const char *const common[] = { CTL_CA_NAME, CTL_ROOT_PUBLIC_NAME, CTL_BUNDLE_NAME };
@@ -102,10 +137,8 @@ static int export_node(const struct ctl_site *s, const char *node, const char *t
         ctl_node_file_name(name, node, i);
         r = copy_file(s, name, dirfd, e);
     }
-    char previous[CTL_FILE_NAME_SIZE];
-    ctl_node_file_name(previous, node, CTL_NODE_PREVIOUS_KEY);
-    if (r == 0 && faccessat(s->keysfd, previous, F_OK, 0) == 0)
-        r = copy_file(s, previous, dirfd, e);
+    if (r == 0)
+        r = export_previous_key(s, node, dirfd, e);
     for (size_t i = 0; r == 0 && i < BF_COUNT_OF(common); i++)
         r = copy_file(s, common[i], dirfd, e);
     return r;
@@ -118,7 +151,8 @@ int ctl_cmd_node_export(struct ctl *ctl, int argc, char **argv)
     const struct ctl_usage usage = {
         "node export ID --to DIR",
         "Copies what one node's host needs and nothing else: its keys and certificate, ca.crt, root.pub and\n"
-        "trust.bundle, all 0600. Bring DIR to that host as keys.dir of its belfry.yml, over a safe way.\n",
+        "trust.bundle, all 0600. Bring DIR to that host as keys.dir of its belfry.yml, over a safe way. The key before\n"
+        "the last rotation goes along while the trust bundle lists it, and is deleted in both places afterwards.\n",
         options,
         BF_COUNT_OF(options),
         1,
@@ -137,6 +171,8 @@ int ctl_cmd_node_export(struct ctl *ctl, int argc, char **argv)
     struct bf_error e = { "out of memory" };
     _cleanup_(ctl_site_freep) struct ctl_site *s = NULL;
     int r = ctl_site_open(&s, ctl->site_dir, &e);
+    if (r == 0)
+        r = ctl_site_lock(s, &e); /* a rotation changes the files one after the other */
     if (r == 0)
         r = export_node(s, argv[word], to, &e);
     if (r == 0)

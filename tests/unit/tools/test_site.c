@@ -255,6 +255,50 @@ static void test_node_rotate(void **state)
     assert_int_equal(run(dir, ctl_cmd_node, "node rotate front --overlap soon"), CTL_USAGE);
 }
 
+/* As time does at the end of an overlap. */
+static void end_first_key_of(const char *dir, const char *node)
+{
+    struct ctl_site *s = open_site(dir);
+    struct ctl_issuer issuer;
+    struct bf_error e;
+    size_t i = 0;
+    while (strcmp(s->bundle->keys[i]->node, node) != 0)
+        i++;
+    s->bundle->keys[i]->not_after_ms = 1;
+    assert_int_equal(ctl_issuer_open(&issuer, dir, 1, &e), 0);
+    assert_int_equal(ctl_bundle_write(s->keysfd, s->bundle, &issuer, bf_unix_ms(), &e), 0);
+    ctl_issuer_done(&issuer);
+    ctl_site_free(s);
+}
+
+static void test_a_retired_key_is_left_nowhere(void **state)
+{
+    _cleanup_(bf_freep) char *dir = site_dir(state), *to = ctl_format("%s/card", ((struct scratch *)*state)->path);
+    _cleanup_(bf_freep) char *line = ctl_format("node export front --to %s", to);
+    init(dir, "--camera front");
+    assert_int_equal(run(dir, ctl_cmd_node, "node rotate front"), CTL_OK);
+    assert_int_equal(run(dir, ctl_cmd_node, line), CTL_OK);
+    assert_true(there(to, "front.previous.key"));
+
+    end_first_key_of(dir, "front");
+    assert_int_equal(run(dir, ctl_cmd_node, line), CTL_OK);
+    assert_false(there(to, "front.previous.key"));
+    assert_false(there(dir, "keys/front.previous.key"));
+    assert_true(there(to, "front.key"));
+}
+
+static void test_a_rotation_that_fails_forgets_no_key(void **state)
+{
+    _cleanup_(bf_freep) char *dir = site_dir(state), *broker = ctl_path_in(dir, "mosquitto");
+    _cleanup_(bf_freep) char *away = ctl_path_in(dir, "away");
+    init(dir, "--camera front");
+    assert_int_equal(run(dir, ctl_cmd_node, "node rotate front"), CTL_OK);
+    assert_int_equal(rename(broker, away), 0);
+    close(open(broker, O_WRONLY | O_CREAT, 0600));
+    assert_int_equal(run(dir, ctl_cmd_node, "node rotate front --overlap 0s"), CTL_FAILED);
+    assert_true(there(dir, "keys/front.previous.key"));
+}
+
 static void test_broker_renew(void **state)
 {
     _cleanup_(bf_freep) char *dir = site_dir(state);
@@ -445,6 +489,8 @@ int main(void)
                                         TEST(test_broker_for_other_hosts),
                                         TEST(test_node_add),
                                         TEST(test_node_rotate),
+                                        TEST(test_a_retired_key_is_left_nowhere),
+                                        TEST(test_a_rotation_that_fails_forgets_no_key),
                                         TEST(test_broker_renew),
                                         TEST(test_node_revoke),
                                         TEST(test_node_export),
