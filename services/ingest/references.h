@@ -1,6 +1,9 @@
 /* Have the pictures come that a picture refers to? H.264 numbers those that may be referred to (frame_num, ITU-T H.264
  * 7.4.3), so a decoder, and this, notices one that a network lost whole, which nothing in MPEG-TS tells for sure. Pure.
- * What cannot be known counts as whole: streams that leave numbers out on purpose. */
+ * What cannot be known counts as whole: streams that leave numbers out on purpose. The reverse is possible: a picture
+ * with memory_management_control_operation 5 that is no IDR has the numbers begin anew (7.4.3) just as a lost IDR does, so
+ * a stream that uses it counts as damaged from there to the next IDR. Taking such a jump for whole would hide every lost
+ * IDR. */
 #ifndef BELFRY_INGEST_REFERENCES_H
 #define BELFRY_INGEST_REFERENCES_H
 
