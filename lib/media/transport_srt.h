@@ -4,6 +4,7 @@
 #define BELFRY_MEDIA_TRANSPORT_SRT_H
 
 #include "media/srt_library.h"
+#include "media/transport_callers.h"
 #include "media/transport_impl.h"
 
 /* What libsrt's thread, which asks whether a caller may come in, shares with the thread that reads. */
@@ -11,8 +12,7 @@ struct bf_srt_door {
     atomic_bool taken;              /* somebody is in */
     _Atomic uint64_t token;         /* the highest fencing token of those who are */
     _Atomic uint64_t look_until_ms; /* monotonic: a caller may be waiting to be accepted */
-    uint64_t second_ms;             /* libsrt's thread alone: since when ... */
-    unsigned tries;                 /* ... so many wanted to take the place */
+    struct bf_callers callers;      /* libsrt's thread alone */
 };
 
 struct bf_srt {

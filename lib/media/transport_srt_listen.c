@@ -3,14 +3,16 @@
  * it merely spares libsrt the work. */
 #include "media/transport_srt.h"
 
+#include <netinet/in.h>
+#include <string.h>
+
 #include <srt/access_control.h>
 
 #include "base/clock.h"
 #include "media/transport_stream_id.h"
 
 #define BACKLOG 4
-#define LOOK_MS 1000        /* from the moment when a caller is let through until it is surely in the queue */
-#define TRIES_PER_SECOND 10 /* each costs the thread that receives the derivation of a key */
+#define LOOK_MS 1000 /* from the moment when a caller is let through until it is surely in the queue */
 
 static int refuse(struct bf_srt *s, SRTSOCKET caller, int reason)
 {
@@ -19,13 +21,12 @@ static int refuse(struct bf_srt *s, SRTSOCKET caller, int reason)
     return -1;
 }
 
-static bool try_again_later(struct bf_srt_door *d, uint64_t now_ms)
+static bool may_try(struct bf_srt_door *d, const struct sockaddr *from, uint64_t now_ms)
 {
-    if (now_ms - d->second_ms >= 1000) {
-        d->second_ms = now_ms;
-        d->tries = 0;
-    }
-    return ++d->tries > TRIES_PER_SECOND;
+    struct bf_address address = { .size = from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                      : sizeof(struct sockaddr_in) };
+    memcpy(&address.storage, from, address.size);
+    return bf_callers_may_try(&d->callers, &address, now_ms);
 }
 
 /* On libsrt's receiver thread, before the caller's passphrase is looked at. */
@@ -33,11 +34,11 @@ static int may_come_in(void *user, SRTSOCKET caller, int version, const struct s
 {
     struct bf_srt *s = user;
     uint64_t now_ms = bf_mono_ms();
-    (void)version, (void)from;
+    (void)version;
 
     if (atomic_load(&s->door.taken) && bf_stream_id_token(stream_id) <= atomic_load(&s->door.token))
         return refuse(s, caller, SRT_REJX_CONFLICT);
-    if (atomic_load(&s->door.taken) && try_again_later(&s->door, now_ms))
+    if (atomic_load(&s->door.taken) && !may_try(&s->door, from, now_ms))
         return refuse(s, caller, SRT_REJX_OVERLOAD);
     atomic_store(&s->door.look_until_ms, now_ms + LOOK_MS);
     return 0;

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "fixture.h"
+#include "media/transport_callers.h"
 #include "media/transport_stream_id.h"
 
 #define PASSPHRASE "0123456789abcdef0123456789abcdef"
@@ -422,7 +423,39 @@ static void *intrude(void *user)
     return NULL;
 }
 
-/* Each has libsrt derive a key on the thread that receives: while somebody sends, ten a second may. */
+static struct bf_address from_host(unsigned last)
+{
+    struct bf_address a;
+    struct bf_error e;
+    char host[32];
+    snprintf(host, sizeof(host), "192.0.2.%u", last);
+    assert_int_equal(bf_address_resolve(&a, host, 5000, &e), 0);
+    return a;
+}
+
+static unsigned tries_allowed(struct bf_callers *c, unsigned host, uint64_t now_ms)
+{
+    const struct bf_address from = from_host(host);
+    unsigned n = 0;
+    while (n < 100 && bf_callers_may_try(c, &from, now_ms))
+        n++;
+    return n;
+}
+
+static void tries_are_counted_by_address(void **state)
+{
+    struct bf_callers c = { 0 };
+    (void)state;
+    for (unsigned host = 1; host <= BF_CALLERS_MAX; host++)
+        assert_int_equal(tries_allowed(&c, host, 50), BF_CALLER_TRIES_PER_SECOND);
+    assert_int_equal(tries_allowed(&c, 1, 1049), 0);
+    assert_int_equal(tries_allowed(&c, 99, 1049), 0); /* one address too many within the second */
+    assert_int_equal(tries_allowed(&c, 99, 1050), BF_CALLER_TRIES_PER_SECOND);
+    assert_int_equal(tries_allowed(&c, 1, 1050), BF_CALLER_TRIES_PER_SECOND);
+    assert_int_equal(tries_allowed(&c, 1, 2049), 0);
+}
+
+/* Each has libsrt derive a key on the thread that receives: while somebody sends, a few a second may. */
 static void a_crowd_without_the_passphrase_is_kept_out(void **state)
 {
     enum { CROWD = 32 };
@@ -750,6 +783,7 @@ int main(void)
         cmocka_unit_test(a_higher_token_takes_the_place),
         cmocka_unit_test(who_reads_late_still_sees_the_successor),
         cmocka_unit_test(who_sends_nothing_of_use_is_sent_away),
+        cmocka_unit_test(tries_are_counted_by_address),
         cmocka_unit_test(a_crowd_without_the_passphrase_is_kept_out),
         cmocka_unit_test(handshakes_that_prove_nothing_are_refused),
         cmocka_unit_test(stream_ids_are_read_strictly),
