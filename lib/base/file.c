@@ -12,6 +12,8 @@
 #include "base/cleanup.h"
 #include "base/id.h"
 
+#define TEMPORARY_SIZE 32
+
 int bf_write_all(int fd, const void *data, size_t size)
 {
     const uint8_t *at = data;
@@ -113,6 +115,45 @@ static int write_durably(int dirfd, const char *name, const void *data, size_t s
     return r;
 }
 
+/* What root replaces goes on belonging to whom it belonged, who has to read it. */
+static int keep_owner(int dirfd, const char *name, const char *temporary)
+{
+    struct stat st;
+    if (geteuid() != 0 || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid == 0)
+        return 0;
+    return fchownat(dirfd, temporary, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+/* What is to become `f->name`, under a temporary name: the caller takes it away when this fails. */
+static int write_aside(int dirfd, const struct bf_replacement *f, mode_t mode, char ret[static TEMPORARY_SIZE])
+{
+    uint64_t unique;
+    ret[0] = '\0';
+    int r = bf_random(&unique, sizeof unique);
+    if (r < 0)
+        return r;
+
+    snprintf(ret, TEMPORARY_SIZE, ".tmp-%016" PRIx64, unique);
+    return write_durably(dirfd, ret, f->data, f->size, mode);
+}
+
+int bf_replace_pair(int dirfd, const struct bf_replacement pair[static 2], mode_t mode)
+{
+    char temporary[2][TEMPORARY_SIZE] = { "", "" };
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < 2; i++)
+        r = write_aside(dirfd, &pair[i], mode, temporary[i]);
+    for (size_t i = 0; r == 0 && i < 2; i++)
+        r = keep_owner(dirfd, pair[i].name, temporary[i]);
+    for (size_t i = 0; r == 0 && i < 2; i++)
+        if (renameat(dirfd, temporary[i], dirfd, pair[i].name) < 0)
+            r = -errno;
+    for (size_t i = 0; r < 0 && i < 2; i++)
+        if (temporary[i][0] != '\0')
+            unlinkat(dirfd, temporary[i], 0);
+    return r == 0 && fsync(dirfd) < 0 ? -errno : r;
+}
+
 int bf_replace_file(int dirfd, const char *name, const void *data, size_t size, mode_t mode)
 {
     const char *base = NULL;
@@ -120,18 +161,13 @@ int bf_replace_file(int dirfd, const char *name, const void *data, size_t size, 
     if (dir < 0)
         return dir;
 
-    uint64_t unique;
-    int r = bf_random(&unique, sizeof unique);
-    if (r < 0)
-        return r;
-    char temporary[32];
-    snprintf(temporary, sizeof temporary, ".tmp-%016" PRIx64, unique);
-
-    r = write_durably(dir, temporary, data, size, mode);
+    char temporary[TEMPORARY_SIZE];
+    int r = write_aside(dir, &(struct bf_replacement){ base, data, size }, mode, temporary);
     if (r == 0 && renameat(dir, temporary, dir, base) < 0)
         r = -errno;
     if (r < 0) {
-        unlinkat(dir, temporary, 0);
+        if (temporary[0] != '\0')
+            unlinkat(dir, temporary, 0);
         return r;
     }
     return fsync(dir) < 0 ? -errno : 0;

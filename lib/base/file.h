@@ -16,6 +16,14 @@ int bf_read_file(int dirfd, const char *name, size_t max, uint8_t **ret, size_t 
 
 /* Replaces `name` atomically: temporary name (".tmp-…"), write, fdatasync, rename, fsync of the directory. */
 int bf_replace_file(int dirfd, const char *name, const void *data, size_t size, mode_t mode);
+/* Two files of `dirfd` that belong together: both are written before the first takes its place, so that a full disk
+ * leaves the old pair. Where root replaces them their owners stay. */
+struct bf_replacement {
+    const char *name;
+    const void *data;
+    size_t size;
+};
+int bf_replace_pair(int dirfd, const struct bf_replacement pair[static 2], mode_t mode);
 
 /* Opens a directory; `create` makes it (and its parents) with `mode` first and fsyncs the parent. Returns the
  * descriptor, or a negative errno. */

@@ -76,6 +76,15 @@ void ctl_node_key_forget(int keysfd, const char *node)
     unlinkat(keysfd, previous, 0);
 }
 
+static int write_tls_pair(int dirfd, const char *key, const char *cert, const struct ctl_certificate *made,
+                          struct bf_error *e)
+{
+    const struct bf_replacement pair[] = { { key, made->key_pem, strlen(made->key_pem) },
+                                           { cert, made->cert_pem, strlen(made->cert_pem) } };
+    int r = bf_replace_pair(dirfd, pair, 0600);
+    return r < 0 ? bf_fail(e, r, "writing %s and %s: %s", key, cert, strerror(-r)) : 0;
+}
+
 int ctl_broker_tls_write(int brokerfd, const struct ctl_issuer *issuer, const char *const *names, size_t n,
                          struct bf_error *e)
 {
@@ -84,9 +93,7 @@ int ctl_broker_tls_write(int brokerfd, const struct ctl_issuer *issuer, const ch
     };
     _cleanup_(ctl_certificate_done) struct ctl_certificate made = { 0 };
     int r = ctl_ca_issue(&issuer->ca, &request, &made, e);
-    if (r == 0)
-        r = ctl_write(brokerfd, "broker.key", made.key_pem, strlen(made.key_pem), 0600, e);
-    return r < 0 ? r : ctl_write(brokerfd, CTL_BROKER_CERT_NAME, made.cert_pem, strlen(made.cert_pem), 0600, e);
+    return r < 0 ? r : write_tls_pair(brokerfd, "broker.key", CTL_BROKER_CERT_NAME, &made, e);
 }
 
 int ctl_node_tls_write(int keysfd, const char *node, const struct ctl_issuer *issuer, struct bf_error *e)
@@ -100,8 +107,7 @@ int ctl_node_tls_write(int keysfd, const char *node, const struct ctl_issuer *is
     char cert[CTL_FILE_NAME_SIZE], key[CTL_FILE_NAME_SIZE];
     ctl_node_file_name(cert, node, 1);
     ctl_node_file_name(key, node, 2);
-    r = ctl_write(keysfd, key, made.key_pem, strlen(made.key_pem), 0600, e);
-    return r < 0 ? r : ctl_write(keysfd, cert, made.cert_pem, strlen(made.cert_pem), 0600, e);
+    return write_tls_pair(keysfd, key, cert, &made, e);
 }
 
 int ctl_bundle_write(int keysfd, ctl_bundle *b, const struct ctl_issuer *issuer, uint64_t now_ms, struct bf_error *e)

@@ -8,7 +8,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -120,6 +123,63 @@ static void failed_replace_leaves_the_old_one(void **state)
     assert_true(bf_replace_file(dir, "occupied", "x", 1, 0600) < 0); /* a directory is in the place */
     assert_int_equal(count_entries(), before);
     expect("occupied/inside", "kept");
+}
+
+static bool is_empty_of_temporaries(void)
+{
+    DIR *d = opendir(root);
+    bool found = false;
+    for (struct dirent *entry; (entry = readdir(d)) != NULL;)
+        found |= strncmp(entry->d_name, ".tmp-", 5) == 0;
+    closedir(d);
+    return !found;
+}
+
+static void a_pair_is_replaced_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const char large[8192];
+    const struct bf_replacement fresh[] = { { "key", "new", 3 }, { "cert", "new too", 7 } };
+    const struct bf_replacement too_large[] = { { "key", "newer", 5 }, { "cert", large, sizeof large } };
+    struct rlimit before, small;
+
+    put("key", "old");
+    put("cert", "old too");
+    assert_int_equal(bf_replace_pair(dir, fresh, 0600), 0);
+    expect("key", "new");
+    expect("cert", "new too");
+
+    /* A disk that is full after the first. */
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){ 4096, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int r = bf_replace_pair(dir, too_large, 0600);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(r, -EFBIG);
+    expect("key", "new");
+    expect("cert", "new too");
+    assert_true(is_empty_of_temporaries());
+}
+
+static void who_owned_a_pair_goes_on_owning_it(void **state)
+{
+    (void)state;
+    const struct bf_replacement pair[] = { { "key", "new", 3 }, { "cert", "new too", 7 } };
+    struct stat st;
+
+    if (geteuid() != 0)
+        skip(); /* nobody else may give files away */
+    put("key", "old");
+    put("cert", "old too");
+    assert_int_equal(fchownat(dir, "key", 1883, 1884, 0), 0);
+    assert_int_equal(bf_replace_pair(dir, pair, 0600), 0);
+    assert_int_equal(fstatat(dir, "key", &st, 0), 0);
+    assert_int_equal(st.st_uid, 1883);
+    assert_int_equal(st.st_gid, 1884);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(fstatat(dir, "cert", &st, 0), 0);
+    assert_int_equal(st.st_uid, 0);
 }
 
 static void read_refuses_what_is_no_small_regular_file(void **state)
@@ -236,6 +296,8 @@ int main(void)
         cmocka_unit_test(replace_makes_and_replaces),
         cmocka_unit_test(replace_works_on_paths),
         cmocka_unit_test(failed_replace_leaves_the_old_one),
+        cmocka_unit_test(a_pair_is_replaced_whole_or_not_at_all),
+        cmocka_unit_test(who_owned_a_pair_goes_on_owning_it),
         cmocka_unit_test(read_refuses_what_is_no_small_regular_file),
         cmocka_unit_test(pread_says_when_the_file_is_shorter),
         cmocka_unit_test(open_dir_makes_parents),
