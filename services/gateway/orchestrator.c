@@ -223,12 +223,15 @@ static void start_fresh(struct bf_orch *o, struct bf_stream_slot *slot, const st
 static void start_later(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_want *want, const char *session,
                         uint64_t ticket, uint64_t now_ms)
 {
-    if (slot->queued && !want->on_demand)
-        slot->queued_want.on_demand = false;
-    if (!add_waiter(o, slot, ticket, BF_WAITS_FOR_START, !slot->queued) || slot->queued)
+    bool joins = slot->queued;
+
+    if (!add_waiter(o, slot, ticket, BF_WAITS_FOR_START, !joins))
+        return;
+    if (!joins || (slot->queued_want.on_demand && !want->on_demand))
+        slot->queued_want = *want; /* nothing has begun yet: a start by hand goes before a viewer's */
+    if (joins)
         return;
     slot->queued = true;
-    slot->queued_want = *want;
     memcpy(slot->queued_session, session, BF_ULID_SIZE);
     slot->s.requested_ms = now_ms;
     slot->start_deadline_ms = now_ms + o->start_timeout_ms;

@@ -365,17 +365,22 @@ static void test_a_viewer_does_not_make_it_theirs(void **state)
 
 static void test_a_queued_start_of_a_viewer_joined_by_hand(void **state)
 {
+    const struct bf_want by_hand = { .record = true, .profile = BELFRY__V1__PROFILE__PROFILE_REALTIME, .fps = 25 };
     struct world *w = *state;
 
     go_live(w, false);
     stop(w, "door", 0);
     start_on_demand(w, "door", SESSION_B, 2);
-    start(w, "door", SESSION_C, 3);
+    assert_int_equal(bf_orch_start(w->o, "door", &by_hand, SESSION_C, 3, w->now_ms), 0);
+    start_on_demand(w, "door", SESSION_C, 4);
     camera_is(w, "off", NULL);
     ingest_is(w, "ended", SESSION_A);
     janitor_is(w, "purged", SESSION_A);
     assert_string_equal(door(w)->session, SESSION_B);
     assert_false(door(w)->want.on_demand);
+    assert_true(door(w)->want.record);
+    assert_int_equal(door(w)->want.profile, by_hand.profile);
+    assert_int_equal(door(w)->want.fps, by_hand.fps);
 }
 
 /* --- the way down --- */
