@@ -55,10 +55,9 @@ export class Requests extends EventTarget {
             return { state: "stopping", label: "Stopping", tone: "busy", words: "Switching the camera off." };
         }
         const problem = this.#problems.get(camera.id);
-        if (problem && told.state !== "live") return { ...told, tone: "failed", words: problem };
-        if (told.state === "live" && !this.shows(camera)) {
-            return { ...told, state: "unwatched", words: "Live for somebody else. Press Watch to see it too." };
-        }
+        const state = told.state === "live" && !this.shows(camera) ? "unwatched" : told.state;
+        if (problem && state !== "live") return { ...told, state, tone: "failed", words: problem };
+        if (state === "unwatched") return { ...told, state, words: "Live for somebody else. Press Watch to see it too." };
         return told;
     }
 

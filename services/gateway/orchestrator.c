@@ -237,6 +237,18 @@ static void start_later(struct bf_orch *o, struct bf_stream_slot *slot, const st
     slot->start_deadline_ms = now_ms + o->start_timeout_ms;
 }
 
+/* A session that viewers have begun is not recorded and cannot become so. True when it refused. */
+static bool refuse_unrecorded(struct bf_orch *o, const struct bf_stream_slot *slot, const struct bf_want *want,
+                              uint64_t ticket)
+{
+    if (!slot->s.want.on_demand || slot->s.want.record || !want->record)
+        return false;
+    bf_stream_refuse(o, &slot->s, ticket, BF_OUTCOME_UNRECORDED, "not_recording",
+                     "A viewer has started the camera, and that session is not recorded: stop it, then start it with "
+                     "record.");
+    return true;
+}
+
 /* Somebody wants the session that a viewer has begun: it is no longer up to the viewers. */
 static void keep_running(struct bf_orch *o, struct bf_stream_slot *slot, const struct bf_want *want)
 {
@@ -256,10 +268,14 @@ int bf_orch_start(struct bf_orch *o, const char *camera, const struct bf_want *w
 
     switch (slot->s.phase) {
     case BF_STREAM_LIVE:
+        if (refuse_unrecorded(o, slot, want, ticket))
+            break;
         keep_running(o, slot, want);
         bf_stream_refuse(o, &slot->s, ticket, BF_OUTCOME_RUNNING, "", "");
         break;
     case BF_STREAM_STARTING:
+        if (refuse_unrecorded(o, slot, want, ticket))
+            break;
         keep_running(o, slot, want);
         add_waiter(o, slot, ticket, BF_WAITS_FOR_START, false);
         break;

@@ -55,14 +55,16 @@ enum bf_outcome {
     BF_OUTCOME_CANCELLED, /* a stop came in between */
     BF_OUTCOME_STEP_FAILED,
     BF_OUTCOME_STEP_TIMEOUT,
-    BF_OUTCOME_STORAGE,   /* the intent could not be stored */
-    BF_OUTCOME_SUPERSEDED /* another gateway orders a node that the stream needs */
+    BF_OUTCOME_STORAGE,    /* the intent could not be stored */
+    BF_OUTCOME_SUPERSEDED, /* another gateway orders a node that the stream needs */
+    BF_OUTCOME_UNRECORDED  /* it was to be recorded, and viewers have begun it without */
 };
 
 /* What a start asks for; zero = the camera's default, but for record and profile: want.h fills those in. */
 struct bf_want {
     bool record;
-    bool on_demand; /* by a viewer's request: ends when nobody watches; a start by hand makes it stay */
+    bool on_demand; /* by a viewer's request: ends when nobody watches; a start by hand makes it stay, one that is to be
+                     * recorded is refused */
     Belfry__V1__Profile profile;
     uint32_t width, height, fps, bitrate_kbps, gop_ms;
 };

@@ -160,6 +160,7 @@ int bf_outcome_status(enum bf_outcome o)
         [BF_OUTCOME_BUS_OFFLINE] = 503,  [BF_OUTCOME_CAMERA_OFFLINE] = 503, [BF_OUTCOME_INGEST_OFFLINE] = 503,
         [BF_OUTCOME_BUSY] = 503,         [BF_OUTCOME_CANCELLED] = 409,      [BF_OUTCOME_STEP_FAILED] = 502,
         [BF_OUTCOME_STEP_TIMEOUT] = 504, [BF_OUTCOME_STORAGE] = 500,        [BF_OUTCOME_SUPERSEDED] = 409,
+        [BF_OUTCOME_UNRECORDED] = 409,
     };
 
     return statuses[o];

@@ -110,6 +110,19 @@ test("what has ended is not watched on when somebody else starts it", async () =
     assert.equal(requests.shows(now()), false);
 });
 
+test("a recording that a viewer's session stands in the way of says so", async () => {
+    const { calls, cameras, requests, now, action, state } = await page(yard("idle"));
+    const starting = requests.start(now(), { record: true });
+    cameras.put(yard("live", true)); // somebody else was quicker
+    calls[0].answer(409, { code: "not_recording", detail: "that session is not recorded" });
+    await starting;
+    assert.deepEqual([state(), action()], ["unwatched", "watch"]);
+    const { tone, words } = requests.describe(now());
+    assert.deepEqual([tone, words], ["failed", "That session is not recorded."]);
+    requests.watch(now());
+    assert.equal(state(), "live");
+});
+
 test("a camera that does not come says why", async () => {
     const { calls, requests, now, action, state } = await page(yard("idle"));
     const watching = requests.watch(now());

@@ -60,9 +60,9 @@ const struct bf_stream *door(const struct world *w)
 
 static const char *outcome_name(enum bf_outcome o)
 {
-    static const char *const names[] = { "started",        "running",        "stopped", "bus-offline",
-                                         "camera-offline", "ingest-offline", "busy",    "cancelled",
-                                         "failed",         "timeout",        "storage", "superseded" };
+    static const char *const names[] = { "started",        "running",    "stopped",   "bus-offline", "camera-offline",
+                                         "ingest-offline", "busy",       "cancelled", "failed",      "timeout",
+                                         "storage",        "superseded", "unrecorded" };
 
     return names[o];
 }

@@ -383,6 +383,28 @@ static void test_a_queued_start_of_a_viewer_joined_by_hand(void **state)
     assert_int_equal(door(w)->want.fps, by_hand.fps);
 }
 
+static void test_what_viewers_began_is_not_recorded_by_hand(void **state)
+{
+    struct world *w = *state;
+
+    all_online(w);
+    start_on_demand(w, "door", SESSION_A, 1);
+    w->seen[0] = '\0';
+    start_recorded(w, "door", SESSION_B, 2);
+    expect(w, "2:unrecorded");
+    assert_string_equal(w->last.result.code, "not_recording");
+    ingest_is(w, "listening", SESSION_A);
+    camera_is(w, "streaming", SESSION_A);
+    ingest_is(w, "live", SESSION_A);
+    playable(w, "door", SESSION_A);
+    expect(w, ">door 1:started");
+    start_recorded(w, "door", SESSION_B, 3);
+    expect(w, "3:unrecorded");
+    assert_true(door(w)->want.on_demand); /* still the viewers' */
+    start(w, "door", SESSION_B, 4);
+    expect(w, "persist 4:running");
+}
+
 /* --- the way down --- */
 
 static void test_stop_in_order(void **state)
@@ -965,6 +987,7 @@ int main(void)
         TEST(test_a_start_by_hand_keeps_what_viewers_began),
         TEST(test_a_viewer_does_not_make_it_theirs),
         TEST(test_a_queued_start_of_a_viewer_joined_by_hand),
+        TEST(test_what_viewers_began_is_not_recorded_by_hand),
         TEST(test_stop_when_idle_is_fine),
         TEST(test_stop_clears_a_failure),
         TEST(test_parallel_stops_join),
