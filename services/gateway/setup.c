@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "gateway/intents.h"
+#include "gateway/want.h"
 
 #define TICK_MS 250
 #define LEASE_EPOCH_NAME "gateway.lease-epoch"
@@ -120,6 +121,9 @@ static void adopt(struct bf_gateway *g)
     if (bf_intents_load(bf_service_state_dir(g->service), &list, &n, &e) < 0)
         bf_service_failed(g->service, "intents_damaged", &e);
     for (size_t i = 0; i < n; i++) {
+        const struct bf_camera_config *c = bf_config_camera(g->config, list[i].camera);
+
+        list[i].stopping |= c != NULL && !bf_want_goes_on(&list[i].want, c);
         int r = bf_orch_adopt(g->orch, &list[i], bf_mono_ms());
         bf_info(r == 0 ? "taking over a session" : "a session of the last run is left to its lease",
                 "camera=%s session=%s stopping=%d", list[i].camera, list[i].session, list[i].stopping);

@@ -19,6 +19,11 @@ uint32_t bf_want_gop_ms(const struct bf_want *w, const struct bf_camera_config *
     return wanted < most ? wanted : most;
 }
 
+bool bf_want_goes_on(const struct bf_want *w, const struct bf_camera_config *c)
+{
+    return !w->on_demand || c->on_demand;
+}
+
 const char *bf_want_profile_name(const struct bf_want *w)
 {
     const struct bf_profile *p = bf_profile_of(w->profile);

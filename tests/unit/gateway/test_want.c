@@ -78,6 +78,18 @@ static void drop_directory(int fd)
     assert_int_equal(rmdir(path), 0);
 }
 
+static void a_session_of_viewers_ends_with_on_demand(void **state)
+{
+    const struct bf_camera_config demand = { .on_demand = true }, plain = { .on_demand = false };
+    const struct bf_want viewers = { .on_demand = true }, by_hand = { .record = true };
+
+    (void)state;
+    assert_true(bf_want_goes_on(&viewers, &demand));
+    assert_false(bf_want_goes_on(&viewers, &plain));
+    assert_true(bf_want_goes_on(&by_hand, &demand));
+    assert_true(bf_want_goes_on(&by_hand, &plain));
+}
+
 static void an_intent_keeps_its_profile(void **state)
 {
     struct bf_intent intents[2] = {
@@ -146,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_start_that_says_nothing),
         cmocka_unit_test(a_gop_is_at_most_a_segment),
+        cmocka_unit_test(a_session_of_viewers_ends_with_on_demand),
         cmocka_unit_test(an_intent_keeps_its_profile),
         cmocka_unit_test(what_a_file_may_say),
     };
