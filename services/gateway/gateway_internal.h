@@ -67,7 +67,8 @@ void bf_gateway_fail_call(struct bf_call *call, int status, const char *code, co
 void bf_gateway_drop_pending(struct bf_gateway *g); /* everybody is told that the gateway ends */
 int bf_outcome_status(enum bf_outcome o);           /* as HTTP */
 
-/* Someone who waits, an HTTP thread or an operator: the ticket for the orchestrator; 0: no memory. */
+/* Someone who waits, an HTTP thread or an operator: the ticket for the orchestrator; 0: no memory. HTTP threads that
+ * have given up make room. */
 uint64_t bf_gateway_add_pending(struct bf_gateway *g, struct bf_call *call, const struct bf_asker *asker, bool is_stop);
 /* Why nothing new may be started at all; NULL when it may. */
 const char *bf_gateway_start_forbidden(const struct bf_gateway *g);

@@ -316,9 +316,10 @@ int bf_orch_stop(struct bf_orch *o, const char *camera, uint64_t ticket, uint64_
         slot->s.phase = BF_STREAM_IDLE;
         slot->s.error = (struct bf_stream_error){ 0 };
         bf_stream_refuse(o, &slot->s, ticket, BF_OUTCOME_STOPPED, "", "");
-    } else if (add_waiter(o, slot, ticket, BF_WAITS_FOR_STOP, slot->s.phase != BF_STREAM_STOPPING)) {
-        cancel_starts(o, slot);
-        if (slot->s.phase != BF_STREAM_STOPPING)
+    } else {
+        cancel_starts(o, slot); /* which makes room for whoever stops */
+        if (add_waiter(o, slot, ticket, BF_WAITS_FOR_STOP, slot->s.phase != BF_STREAM_STOPPING) &&
+            slot->s.phase != BF_STREAM_STOPPING)
             bf_stream_undo(o, slot, now_ms);
     }
     bf_orch_settle(o, now_ms);
@@ -330,11 +331,15 @@ void bf_orch_forget(struct bf_orch *o, uint64_t ticket)
     for (size_t i = 0; i < o->n_streams; i++) {
         struct bf_stream_slot *slot = &o->streams[i];
 
-        for (size_t k = 0; k < slot->n_waiters; k++)
-            if (slot->waiters[k].ticket == ticket) {
+        for (size_t k = 0; k < slot->n_waiters; k++) {
+            if (slot->waiters[k].ticket != ticket)
+                continue;
+            if (slot->waiters[k].first)
+                slot->waiters[k].ticket = 0; /* what became of it is told all the same: to the log, to be counted */
+            else
                 slot->waiters[k] = slot->waiters[--slot->n_waiters];
-                return;
-            }
+            return;
+        }
     }
 }
 

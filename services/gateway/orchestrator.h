@@ -174,13 +174,16 @@ void bf_orch_free(struct bf_orch *o);
 /* Takes the oldest action; false when there is none. */
 bool bf_orch_next(struct bf_orch *o, struct bf_orch_action *ret);
 
-/* --- requests. Every ticket gets exactly one BF_ORCH_ANSWER, unless it is forgotten. --- */
+/* --- requests. Every ticket gets exactly one BF_ORCH_ANSWER, unless it is forgotten. Ticket 0: nobody waits; the
+ * answer comes all the same. --- */
 
 /* `session` is a fresh ULID, used if a new session begins. -ENOENT: no such camera (no answer follows). */
 int bf_orch_start(struct bf_orch *o, const char *camera, const struct bf_want *want, const char *session,
                   uint64_t ticket, uint64_t now_ms);
 int bf_orch_stop(struct bf_orch *o, const char *camera, uint64_t ticket, uint64_t now_ms);
-void bf_orch_forget(struct bf_orch *o, uint64_t ticket); /* whoever asked is gone; what was asked goes on */
+/* Whoever asked is gone, and leaves room for others; what was asked goes on. Of the request that began it the answer
+ * comes with ticket 0. */
+void bf_orch_forget(struct bf_orch *o, uint64_t ticket);
 
 /* --- facts --- */
 

@@ -76,8 +76,27 @@ static void answer_present(struct bf_gateway *g, struct bf_call *call)
 
 /* --- start and stop --- */
 
+/* Viewers wait for less time than a start may take. */
+static void drop_abandoned(struct bf_gateway *g)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < g->n_pending; i++) {
+        const struct bf_pending p = g->pending[i];
+
+        if (p.call == NULL || bf_call_wanted(p.call)) {
+            g->pending[kept++] = p;
+            continue;
+        }
+        bf_orch_forget(g->orch, p.ticket);
+        bf_call_unref(p.call);
+    }
+    g->n_pending = kept;
+}
+
 uint64_t bf_gateway_add_pending(struct bf_gateway *g, struct bf_call *call, const struct bf_asker *asker, bool is_stop)
 {
+    drop_abandoned(g);
     struct bf_pending *pending = bf_array_room(g->pending, sizeof *pending, g->n_pending, &g->room_pending);
     if (pending == NULL)
         return 0;
@@ -187,6 +206,14 @@ static void answer_call(struct bf_gateway *g, struct bf_call *call, const struct
     answer_json(call, status, json);
 }
 
+static void count_start(struct bf_gateway *g, const struct bf_orch_answer *a, bool is_stop)
+{
+    if (a->result.outcome == BF_OUTCOME_STARTED)
+        bf_metrics_started(g->app.metrics, a->took_ms);
+    else if (!is_stop && !a->joined && a->result.outcome != BF_OUTCOME_RUNNING)
+        bf_metrics_start_failed(g->app.metrics);
+}
+
 void bf_gateway_answer(struct bf_gateway *g, const struct bf_orch_answer *a)
 {
     struct bf_pending found = { 0 };
@@ -197,12 +224,9 @@ void bf_gateway_answer(struct bf_gateway *g, const struct bf_orch_answer *a)
             g->pending[i] = g->pending[--g->n_pending];
             break;
         }
+    count_start(g, a, found.is_stop || a->result.outcome == BF_OUTCOME_STOPPED);
     if (found.ticket == 0)
-        return;
-    if (a->result.outcome == BF_OUTCOME_STARTED)
-        bf_metrics_started(g->app.metrics, a->took_ms);
-    else if (!found.is_stop && !a->joined && a->result.outcome != BF_OUTCOME_RUNNING)
-        bf_metrics_start_failed(g->app.metrics);
+        return; /* nobody waits */
     if (found.call == NULL) {
         bf_gateway_answer_operator(g, &found.asker, a);
         return;

@@ -137,14 +137,29 @@ static void test_forgotten_ticket_is_not_answered(void **state)
 
     all_online(w);
     start(w, "door", SESSION_A, 1);
+    start(w, "door", SESSION_A, 2);
     bf_orch_forget(w->o, 1);
+    bf_orch_forget(w->o, 2);
     ingest_is(w, "listening", SESSION_A);
     camera_is(w, "streaming", SESSION_A);
     ingest_is(w, "live", SESSION_A);
     w->seen[0] = '\0';
     playable(w, "door", SESSION_A);
-    expect(w, "");
+    expect(w, "0:started"); /* that it came up is worth telling, though whoever began it has left */
     assert_int_equal(door(w)->phase, BF_STREAM_LIVE);
+}
+
+static void test_a_stop_needs_no_room_beside_starts(void **state)
+{
+    struct world *w = *state;
+
+    all_online(w);
+    for (uint64_t i = 1; i <= BF_ORCH_WAITERS_MAX; i++)
+        start(w, "door", SESSION_A, i);
+    stop(w, "door", 500);
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_CANCELLED);
+    assert_int_equal(w->answers, BF_ORCH_WAITERS_MAX);
+    assert_int_equal(door(w)->phase, BF_STREAM_STOPPING);
 }
 
 /* --- what stands in the way --- */
@@ -974,6 +989,7 @@ int main(void)
         TEST(test_parallel_starts_join),
         TEST(test_too_many_waiters_are_refused),
         TEST(test_forgotten_ticket_is_not_answered),
+        TEST(test_a_stop_needs_no_room_beside_starts),
         TEST(test_refusals_at_once),
         TEST(test_camera_goes_silent),
         TEST(test_disk_refuses_the_intent),
