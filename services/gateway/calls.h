@@ -38,7 +38,7 @@ struct bf_call {
     char location[128]; /* or "" */
     unsigned retry_after_s;
     char session[BF_ULID_SIZE];
-    char detail[400]; /* of a problem */
+    char code[49], detail[400]; /* of a problem */
 };
 
 struct bf_calls;

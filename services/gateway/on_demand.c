@@ -37,25 +37,38 @@ static bool is_foreign(const struct bf_request *r)
     return !bf_guard_allows(&q, c->gateway.cors, c->gateway.n_cors);
 }
 
-/* 0: it is live. -EINPROGRESS: not yet. -EIO: it is not going to be; *ret_why says why. */
+/* Refusals that say nothing of the camera. */
+static bool may_ask_again(const struct bf_call *call)
+{
+    static const char *const codes[] = { "busy", "cancelled", "ending", "no_memory" };
+
+    for (size_t i = 0; i < BF_COUNT_OF(codes); i++)
+        if (strcmp(call->code, codes[i]) == 0)
+            return true;
+    return false;
+}
+
+/* 0: it is live. -EINPROGRESS: not yet. -EIO: it is not going to be; -EAGAIN: the gateway is to blame, or a stop.
+ * *ret_why says why of these two. */
 static int start_and_wait(struct bf_request *r, const struct bf_camera_config *c, char *ret_why, size_t size)
 {
     _cleanup_(bf_call_unrefp) struct bf_call *call = bf_call_new(BF_CALL_START);
 
     snprintf(ret_why, size, "The gateway is busy.");
     if (call == NULL)
-        return -EIO;
+        return -EAGAIN;
     snprintf(call->camera, sizeof call->camera, "%s", c->id);
     call->want = bf_want_of(c);
     call->want.on_demand = true;
     int asked = bf_calls_ask(r->app->calls, call, WAIT_MS);
     if (asked == -ETIMEDOUT)
         return -EINPROGRESS;
-    if (asked == 0 && call->status < 400)
+    if (asked < 0)
+        return -EAGAIN;
+    if (call->status < 400)
         return 0;
-    if (asked == 0)
-        snprintf(ret_why, size, "%s", call->detail);
-    return -EIO;
+    snprintf(ret_why, size, "%s", call->detail);
+    return may_ask_again(call) ? -EAGAIN : -EIO;
 }
 
 static int start(struct bf_request *r, struct bf_demand_camera *demand, const struct bf_camera_config *c)
@@ -67,7 +80,7 @@ static int start(struct bf_request *r, struct bf_demand_camera *demand, const st
     if (result == -EINPROGRESS)
         return refuse(r, BF_HTTP_DEMAND_LATE, "starting", RETRY_STARTING_S, "The camera is starting; ask again.");
     if (result < 0)
-        return refuse(r, BF_HTTP_DEMAND_FAILED, "not_started", RETRY_FAILED_S, why);
+        return refuse(r, BF_HTTP_DEMAND_FAILED, "not_started", result == -EIO ? RETRY_FAILED_S : RETRY_STARTING_S, why);
     bf_metrics_http_event(r->app->metrics, BF_HTTP_DEMAND_STARTED);
     return 0;
 }

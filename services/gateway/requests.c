@@ -27,6 +27,7 @@ void bf_gateway_fail_call(struct bf_call *call, int status, const char *code, co
     call->status = status;
     call->body = bf_problem_json(&p);
     call->retry_after_s = status == 503 ? 1 : 0;
+    snprintf(call->code, sizeof call->code, "%s", code);
     snprintf(call->detail, sizeof call->detail, "%s", detail);
     bf_call_answer(call);
 }

@@ -53,6 +53,8 @@ void http_world_answer(struct bf_call *call)
         bf_live_set_current(t.app.live, call->camera, BUILDER_SESSION);
     if (call->kind == BF_CALL_START)
         snprintf(call->location, sizeof call->location, "/api/v1/cameras/%s/stream?call=%u", call->camera, t.calls);
+    if (call->status >= 400 && t.code != NULL)
+        snprintf(call->code, sizeof call->code, "%s", t.code);
     if (call->status >= 400)
         snprintf(call->detail, sizeof call->detail, "No.");
     call->body = strdup(call->kind == BF_CALL_PRESENT ? "event: camera\ndata: {}\n\n" : "{\"answered\":true}");

@@ -24,6 +24,7 @@ struct http_world {
     bool call_is_live;     /* a start makes the session the present one */
     unsigned calls;        /* that have reached the loop */
     int status;            /* to answer them with; 0: as they went well */
+    const char *code;      /* of a problem; NULL: none */
     struct bf_call **hold; /* where it points to NULL, the next call is put there, to be answered by the test */
 };
 extern struct http_world t;

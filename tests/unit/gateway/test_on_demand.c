@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+
 #define IDLE_MS 20000
 #define INDEX "GET /live/door/index.m3u8 HTTP/1.1\r\n" HOST
 
@@ -172,6 +174,47 @@ static void test_it_does_not_come_up(void **state)
     assert_true(has(get("/metrics"), "belfry_on_demand_total{reason=\"failed\"} 2\n"));
 }
 
+static void test_what_says_nothing_of_the_camera_makes_no_pause(void **state)
+{
+    static const struct {
+        int status;
+        const char *code, *retry_after;
+        enum bf_demand_verdict then;
+    } table[] = {
+        { 503, "busy", "Retry-After: 1\r\n", BF_DEMAND_START },
+        { 409, "cancelled", "Retry-After: 1\r\n", BF_DEMAND_START },
+        { 503, "ending", "Retry-After: 1\r\n", BF_DEMAND_START },
+        { 503, "camera_offline", "Retry-After: 5\r\n", BF_DEMAND_PAUSE },
+    };
+    struct bf_demand_camera *door = bf_demand_of(t.app.demand, "door");
+
+    (void)state;
+    t.call_is_live = false;
+    for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
+        t.status = table[i].status;
+        t.code = table[i].code;
+        const char *a = ask(INDEX "\r\n");
+        assert_int_equal(status_of(a), 503);
+        if (!has(a, table[i].retry_after) || !has(a, "\"code\":\"not_started\""))
+            fail_msg("%s: %s", table[i].code, a);
+        assert_int_equal(bf_demand_enter(t.app.demand, door, false, bf_mono_ms()), table[i].then);
+        if (table[i].then == BF_DEMAND_START)
+            bf_demand_leave(t.app.demand, door, false, 0);
+    }
+}
+
+static void test_a_gateway_that_ends_makes_no_pause(void **state)
+{
+    struct bf_demand_camera *door = bf_demand_of(t.app.demand, "door");
+
+    (void)state;
+    bf_calls_shut(t.app.calls);
+    const char *a = ask(INDEX "\r\n");
+    assert_int_equal(status_of(a), 503);
+    assert_true(has(a, "Retry-After: 1\r\n"));
+    assert_int_equal(bf_demand_enter(t.app.demand, door, false, bf_mono_ms()), BF_DEMAND_START);
+}
+
 static struct bf_call *held;
 
 static bool is_held(void *user)
@@ -254,6 +297,8 @@ int main(void)
         TEST(test_the_manifest_starts_it_too),
         TEST(test_what_starts_nothing),
         TEST(test_it_does_not_come_up),
+        TEST(test_what_says_nothing_of_the_camera_makes_no_pause),
+        TEST(test_a_gateway_that_ends_makes_no_pause),
         TEST(test_no_more_wait_than_may),
         TEST(test_who_watched_when_it_was_stopped),
         TEST(test_whose_presence_counts),
