@@ -10,6 +10,7 @@ struct bf_demand_camera {
     atomic_ullong seen_ms;
     atomic_ullong not_before_ms; /* the end of the pause after a failure */
     atomic_bool stopped;         /* by hand */
+    atomic_uint waiting;
 };
 
 struct bf_demand {
@@ -66,16 +67,31 @@ bool bf_demand_is_idle(const struct bf_demand_camera *c, uint64_t now_ms)
     return now_ms > seen_ms && now_ms - seen_ms >= c->config->idle_timeout_ms;
 }
 
+static void give_place(struct bf_demand *d, struct bf_demand_camera *c)
+{
+    atomic_fetch_sub(&d->waiting, 1);
+    atomic_fetch_sub(&c->waiting, 1);
+}
+
+/* The first of a camera always finds one, or a slow camera would keep the others from starting. */
+static bool take_place(struct bf_demand *d, struct bf_demand_camera *c)
+{
+    bool is_first = atomic_fetch_add(&c->waiting, 1) == 0;
+    bool is_free = atomic_fetch_add(&d->waiting, 1) < d->most_waiting;
+
+    if (!is_first && !is_free)
+        give_place(d, c);
+    return is_first || is_free;
+}
+
 enum bf_demand_verdict bf_demand_enter(struct bf_demand *d, struct bf_demand_camera *c, bool known, uint64_t now_ms)
 {
     if (atomic_load(&c->stopped) && known)
         return BF_DEMAND_STOPPED;
     if (now_ms < atomic_load(&c->not_before_ms))
         return BF_DEMAND_PAUSE;
-    if (atomic_fetch_add(&d->waiting, 1) >= d->most_waiting) {
-        atomic_fetch_sub(&d->waiting, 1);
+    if (!take_place(d, c))
         return BF_DEMAND_FULL;
-    }
     atomic_store(&c->stopped, false);
     return BF_DEMAND_START;
 }
@@ -84,7 +100,7 @@ void bf_demand_leave(struct bf_demand *d, struct bf_demand_camera *c, bool faile
 {
     if (failed)
         atomic_store(&c->not_before_ms, now_ms + BF_DEMAND_PAUSE_MS);
-    atomic_fetch_sub(&d->waiting, 1);
+    give_place(d, c);
 }
 
 void bf_demand_by_hand(struct bf_demand_camera *c, bool stopped)

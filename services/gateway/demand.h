@@ -13,7 +13,8 @@
 #define BF_DEMAND_PAUSE_MS 5000
 
 struct bf_demand;
-/* `c` is borrowed. `most_waiting`: requests that may wait for a start at a time, over all cameras. */
+/* `c` is borrowed. `most_waiting`: requests that may wait for a start at a time, over all cameras; beside
+ * them the first of each camera may. */
 int bf_demand_new(struct bf_demand **ret, const struct bf_config *c, unsigned most_waiting);
 void bf_demand_free(struct bf_demand *d); /* NULL is fine */
 

@@ -137,7 +137,7 @@ static int count_start(struct bf_gateway *g, struct bf_error *e)
     return r < 0 ? bf_fail(e, r, "%s/%s: %s", g->config->storage.state, LEASE_EPOCH_NAME, strerror(-r)) : 0;
 }
 
-/* Viewers who may wait for a camera to start, each holding a worker. */
+/* Viewers who may wait for a camera to start, each holding a worker; beside them, one for each camera. */
 static unsigned most_starting(unsigned threads)
 {
     return threads / 8 < 2 ? 2 : threads / 8;

@@ -70,8 +70,25 @@ static void test_few_may_wait(void **state)
     (void)state;
     assert_int_equal(bf_demand_enter(d, door, false, 1), BF_DEMAND_START);
     assert_int_equal(bf_demand_enter(d, door, true, 1), BF_DEMAND_START);
-    assert_int_equal(bf_demand_enter(d, gate, false, 1), BF_DEMAND_FULL);
+    assert_int_equal(bf_demand_enter(d, door, true, 1), BF_DEMAND_FULL);
     bf_demand_leave(d, door, false, 2);
+    assert_int_equal(bf_demand_enter(d, gate, false, 2), BF_DEMAND_START);
+    assert_int_equal(bf_demand_enter(d, gate, false, 2), BF_DEMAND_FULL);
+    assert_int_equal(bf_demand_enter(d, door, false, 2), BF_DEMAND_FULL);
+    bf_demand_leave(d, gate, false, 3);
+    assert_int_equal(bf_demand_enter(d, door, false, 3), BF_DEMAND_START);
+}
+
+static void test_a_slow_camera_keeps_no_other_from_starting(void **state)
+{
+    struct bf_demand_camera *door = bf_demand_of(d, "door"), *gate = bf_demand_of(d, "gate");
+
+    (void)state;
+    assert_int_equal(bf_demand_enter(d, door, false, 1), BF_DEMAND_START);
+    assert_int_equal(bf_demand_enter(d, door, false, 1), BF_DEMAND_START);
+    assert_int_equal(bf_demand_enter(d, gate, false, 1), BF_DEMAND_START);
+    assert_int_equal(bf_demand_enter(d, gate, false, 1), BF_DEMAND_FULL);
+    bf_demand_leave(d, gate, false, 2);
     assert_int_equal(bf_demand_enter(d, gate, false, 2), BF_DEMAND_START);
 }
 
@@ -291,6 +308,7 @@ int main(void)
         PURE(test_which_cameras),
         PURE(test_idle),
         PURE(test_few_may_wait),
+        PURE(test_a_slow_camera_keeps_no_other_from_starting),
         PURE(test_a_pause_after_a_failure),
         PURE(test_a_stop_by_hand_holds_against_those_who_watch),
         TEST(test_the_first_viewer_starts_it),
