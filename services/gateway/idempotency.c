@@ -81,9 +81,12 @@ int bf_idempotency_ask_make(struct bf_idempotency_ask *ret, const char *caller, 
 
 /* --- places; all with the lock held. They are taken in order and none becomes empty again. --- */
 
+/* Whoever took its time before the lock comes with a time that is earlier than that of the answer. */
 static bool is_over(const struct bf_idempotency *d, const struct place *p, uint64_t now_ms)
 {
-    return p->state == PLACE_ANSWERED && (p->passing || now_ms - p->since_ms >= d->life_ms);
+    uint64_t age_ms = now_ms > p->since_ms ? now_ms - p->since_ms : 0;
+
+    return p->state == PLACE_ANSWERED && (p->passing || age_ms >= d->life_ms);
 }
 
 static struct place *find(struct bf_idempotency *d, const struct bf_idempotency_ask *ask, uint64_t now_ms)

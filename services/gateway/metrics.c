@@ -139,6 +139,14 @@ static uint64_t mix(uint64_t hash, const char *text)
     return (hash ^ 0xff) * UINT64_C(1099511628211);
 }
 
+/* How long nothing was heard of it; 0 also where another thread, whose time is later, has noted it meanwhile. */
+static uint64_t silence_ms(const struct viewer *v, uint64_t now_ms)
+{
+    uint64_t seen_ms = atomic_load_explicit(&v->seen_ms, memory_order_relaxed);
+
+    return now_ms > seen_ms ? now_ms - seen_ms : 0;
+}
+
 /* The viewer's place: its own, or else one that nobody has needed for long. NULL: the table is as good as full. */
 static struct viewer *place_of(struct bf_metrics *m, uint64_t key, uint64_t now_ms)
 {
@@ -150,8 +158,7 @@ static struct viewer *place_of(struct bf_metrics *m, uint64_t key, uint64_t now_
 
         if (owner == key)
             return v;
-        if (stale == NULL &&
-            (owner == 0 || now_ms - atomic_load_explicit(&v->seen_ms, memory_order_relaxed) > VIEWER_MS))
+        if (stale == NULL && (owner == 0 || silence_ms(v, now_ms) > VIEWER_MS))
             stale = v;
     }
     return stale;
@@ -165,7 +172,7 @@ bool bf_metrics_viewer(struct bf_metrics *m, const char *camera, const char *add
 
     if (v == NULL)
         return false;
-    uint64_t since_ms = now_ms - atomic_load_explicit(&v->seen_ms, memory_order_relaxed);
+    uint64_t since_ms = silence_ms(v, now_ms);
     bool is_known = atomic_load_explicit(&v->key, memory_order_relaxed) == key && since_ms <= VIEWER_MS;
     if (atomic_load_explicit(&v->key, memory_order_relaxed) != key) {
         atomic_store_explicit(&v->camera, camera_hash, memory_order_relaxed);
@@ -184,8 +191,7 @@ static unsigned count_viewers(const struct bf_metrics *m, const char *camera, ui
 
     for (size_t i = 0; i < VIEWER_SLOTS; i++) {
         struct viewer *v = &m->viewers[i];
-        n += atomic_load_explicit(&v->key, memory_order_relaxed) != 0 &&
-             now_ms - atomic_load_explicit(&v->seen_ms, memory_order_relaxed) <= VIEWER_MS &&
+        n += atomic_load_explicit(&v->key, memory_order_relaxed) != 0 && silence_ms(v, now_ms) <= VIEWER_MS &&
              atomic_load_explicit(&v->camera, memory_order_relaxed) == camera_hash;
     }
     return n;

@@ -165,6 +165,13 @@ static void test_time_is_bounded(void **state)
     assert_int_equal(look("a", 100 + LIFE_MS), BF_IDEMPOTENCY_FIRST);
 }
 
+static void test_an_answer_from_a_later_moment(void **state)
+{
+    (void)state;
+    carry_out("a", 200, 100);
+    assert_int_equal(look("a", 99), BF_IDEMPOTENCY_REPLAYED); /* another thread was quicker */
+}
+
 static void test_number_is_bounded(void **state)
 {
     (void)state;
@@ -257,7 +264,7 @@ int main(void)
         TEST(test_keys_belong_to_their_caller), TEST(test_unavailable_is_not_kept),
         TEST(test_long_answers_are_not_kept),   TEST(test_time_is_bounded),
         TEST(test_number_is_bounded),           TEST(test_what_runs_is_never_dropped),
-        TEST(test_those_who_come_meanwhile),
+        TEST(test_those_who_come_meanwhile),    TEST(test_an_answer_from_a_later_moment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -340,6 +340,53 @@ static void test_metrics(void **state)
     bf_metrics_free(m);
 }
 
+/* The time of a thread that was slow is earlier than that which another has noted meanwhile. */
+static void test_viewers_noted_at_a_later_moment(void **state)
+{
+    static const struct bf_camera_gauge cameras[] = { { "door", true, true } };
+    const struct bf_gauges gauges = { .cameras = cameras, .n_cameras = 1 };
+    struct bf_metrics *m;
+
+    (void)state;
+    assert_int_equal(bf_metrics_new(&m, NULL, 0), 0);
+    assert_int_equal(bf_metrics_set(m, &gauges), 0);
+    assert_false(bf_metrics_viewer(m, "door", "10.0.0.1", "a", 1000));
+    assert_true(bf_metrics_viewer(m, "door", "10.0.0.1", "a", 999));
+    struct bf_blob *text = bf_metrics_render(m, 999);
+    assert_non_null(text);
+    assert_non_null(strstr(text->data, "belfry_viewers{camera=\"door\"} 1\n"));
+    bf_blob_unref(text);
+    bf_metrics_free(m);
+}
+
+#define CROWD 40000 /* five times as many as there are places */
+
+static unsigned count_known(struct bf_metrics *m, const char *agent, uint64_t now_ms)
+{
+    unsigned known = 0;
+
+    for (unsigned i = 0; i < CROWD; i++) {
+        char address[16];
+        snprintf(address, sizeof address, "%u", i);
+        known += bf_metrics_viewer(m, "door", address, agent, now_ms);
+    }
+    return known;
+}
+
+static void test_a_slow_thread_takes_nobodys_place(void **state)
+{
+    struct bf_metrics *m;
+
+    (void)state;
+    assert_int_equal(bf_metrics_new(&m, NULL, 0), 0);
+    count_known(m, "first", 1000);
+    unsigned known = count_known(m, "first", 1000);
+    assert_in_range(known, 4096, 8192);
+    count_known(m, "later", 999);
+    assert_int_equal(count_known(m, "first", 1000), known);
+    bf_metrics_free(m);
+}
+
 /* --- intents --- */
 
 static void test_intents(void **state)
@@ -417,6 +464,8 @@ int main(void)
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_viewers_noted_at_a_later_moment),
+        cmocka_unit_test(test_a_slow_thread_takes_nobodys_place),
         cmocka_unit_test(test_intents),
         cmocka_unit_test(test_damaged_intents_are_put_aside),
     };
