@@ -1,5 +1,6 @@
 """Keys that no longer count, and bundles that must not: what was recorded before a rotation, what a revoked key signs,
-and a trust bundle that is older, of another site or of another root, at a running service and at its next start."""
+and a trust bundle that is older, of another site, of another root or no longer valid, at a running service and at its
+next start."""
 import os
 import pathlib
 import signal
@@ -11,16 +12,22 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 # pylint: disable=wrong-import-position
 from forger import CHANNELS, Key, Message, boot_id, first, pack, parse, sealed_document
-from harness import main
+from harness import http, main, with_setting
 from mqtt import Client
 from open_broker import PREFIX, OpenBrokerTest
 
 STATUS = 4  # the action of proto/gateway.proto, GatewayCommand
 EXIT_CONFIG = 78
+LEASE_S = 3
+VERSION, EXPIRES_AT_MS = 1, 4  # fields of proto/trust.proto, TrustBundle
 
 
 class Keys(OpenBrokerTest):
     operators = ("mallory",)
+
+    @classmethod
+    def configure(cls, text):
+        return with_setting(text, "gateway", "lease_ms", LEASE_S * 1000)
 
     @classmethod
     def setUpClass(cls):
@@ -109,6 +116,37 @@ class Keys(OpenBrokerTest):
                 (sealed_document(payload_type, elsewhere, root), "for site barn"),
                 (sealed_document(payload_type, pack(payload), Key()), "not signed by this site"),
                 (b"", "not an envelope")]
+
+    def test_3_a_bundle_that_expires_during_a_stream(self):
+        stream = self.start()
+        expires = time.time() + 3
+        self.take_bundle(expires)
+        self.wait_for("the end of the bundle", lambda: time.time() > expires)
+        while time.time() < expires + LEASE_S + 0.5:  # each lease from before is over
+            self.newer_part(stream)
+        camera = self.camera()["stream"]
+        self.assertEqual((camera["session"], camera["state"]), (stream["session"], "live"))
+        self.assertEqual(self.stop()["state"], "idle")
+        self.start_is_forbidden()
+
+        self.take_bundle(time.time() + 3600)
+        self.assertEqual(self.start()["state"], "live")
+        self.stop()
+
+    def take_bundle(self, expires):
+        """Every service takes the keys that it has, in a newer bundle that counts until then."""
+        bundle = parse(self.bundle.read_bytes())
+        payload_type, payload = first(bundle, 1), parse(first(bundle, 2))
+        changed = {VERSION: first(payload, VERSION) + 1, EXPIRES_AT_MS: int(expires * 1000)}
+        kept = [(number, value) for number, value in payload if number not in changed]
+        root = Key(self.stack.site / "root/root.key")
+        self.bundle.write_bytes(sealed_document(payload_type, pack([*changed.items(), *kept]), root))
+        self.reload(self.services, "trust bundle reloaded")
+
+    def start_is_forbidden(self):
+        answer = http(self.camera_url(what="/stream"), "POST", {})
+        self.assertEqual((answer.status, answer.json()["code"]), (503, "trust_expired"), answer.body)
+        self.assertEqual(self.camera()["stream"]["state"], "idle")
 
     def start_fails(self, name):
         """Starts a service that must end at once, by its configuration; returns what it says."""
