@@ -1,9 +1,13 @@
 """The media path under garbage, foreign senders and foreign formats."""
+import contextlib
+import json
 import re
 import socket
 import subprocess
 
 from harness import StackTest, http, main, stack as stack_module
+
+HARM = ("discontinuities", "gaps", "frames_corrupt", "frames_damaged")
 
 
 class MediaPort(StackTest):
@@ -64,24 +68,36 @@ class ForeignSender(StackTest):
         return text.replace("cameras:\n", "cameras:\n  - id: foreign\n    input: udp://127.0.0.1:%d\n"
                             "    input_source: 127.0.0.1\n" % cls.input_port, 1)
 
-    def test_plays_what_ffmpeg_sends(self):
-        command = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc=size=640x480:rate=30", "-c:v", "libx264",
+    @contextlib.contextmanager
+    def sender(self, source, address):
+        """ffmpeg, sending that picture in real time from that address."""
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", f"{source}=size=640x480:rate=30", "-c:v", "libx264",
                    "-preset", "ultrafast", "-g", "30", "-pix_fmt", "yuv420p", "-f", "mpegts",
-                   f"udp://127.0.0.1:{self.input_port}?pkt_size=1316"]
+                   f"udp://127.0.0.1:{self.input_port}?pkt_size=1316&localaddr={address}"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL) as sender:
             try:
-                stream = self.start("foreign")
-                self.newer_part(stream)
-                part = self.fetch(stream, self.playlist(stream).independent[0])
-                self.assertEqual(part.status, 200)
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-                    other.bind(("127.0.0.2", 0))
-                    for _ in range(200):
-                        other.sendto(b"\x47" + b"\0" * 187, ("127.0.0.1", self.input_port))
-                self.newer_part(stream)
+                yield
             finally:
                 sender.terminate()
-        self.stop("foreign")
+
+    def counters(self):
+        """What ingest last said."""
+        said = self.belfryctl("watch", "--json", "--topic", "ingest/ingest-1/state", "--count", "1").stdout
+        return {counter["name"]: counter["value"] for counter in json.loads(said)["message"]["node"]["counters"]}
+
+    def test_plays_what_ffmpeg_sends(self):
+        with self.sender("testsrc", "127.0.0.1"):
+            stream = self.start("foreign")
+            self.newer_part(stream)
+            part = self.fetch(stream, self.playlist(stream).independent[0])
+            self.assertEqual(part.status, 200)
+            with self.sender("smptebars", "127.0.0.2"):
+                self.wait_for("another's picture to be refused", lambda: self.counters()["datagrams_refused"] > 50)
+            self.newer_part(stream)
+            self.assertNotIn("#EXT-X-DISCONTINUITY\n", self.playlist(stream).text)
+            self.stop("foreign")
+        counters = self.counters()
+        self.assertEqual({name: counters[name] for name in HARM}, dict.fromkeys(HARM, 0))
 
     def test_a_silent_sender_is_named(self):
         answer = http(self.camera_url("foreign", "/stream"), "POST", {})
