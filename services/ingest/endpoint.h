@@ -18,7 +18,8 @@ int bf_udp_address_parse(const char *text, char ret_host[static BF_HOST_SIZE], u
 /* 32 random characters (192 bits). The caller wipes them. */
 int bf_passphrase_make(char ret[static BF_PASSPHRASE_SIZE]);
 
-/* Seals the 32 characters to the camera's oldest valid key, which it still has after a rotation and before. -ENOKEY when the trust bundle has none. */
+/* Seals the 32 characters to the camera's oldest valid key, which it has before a rotation and after. -ENOKEY when the
+ * trust bundle has none. */
 int bf_passphrase_seal(const char passphrase[static BF_PASSPHRASE_SIZE], const struct bf_trust *trust,
                        const char *camera, uint64_t now_ms, uint8_t ret[static BF_SEALED_PASSPHRASE_SIZE],
                        struct bf_error *e);

@@ -7,7 +7,7 @@ import time
 
 import report
 from access_units import decode, of_segments
-from bad_disk import Alarms, BadDisk, fill
+from bad_disk import Alarms, BadDisk, fill, full
 from harness import http, with_setting
 from journal import Journal
 
@@ -73,17 +73,18 @@ class Disks(BadDisk):
             answer = self.fetch(stream, name)
             self.assertEqual((answer.status, answer.body[4:8]), (200, b"moof"), name)
 
-    def ingest_fails(self, name, kinds, pattern, torn):
+    def ingest_fails(self, name, kinds, pattern, torn, error=errno.EIO):
+        code = "disk_full" if error == errno.ENOSPC else "storage_failed"
         stream = self.start(record=True)
         self.recorded_segments(stream, 1)
         before = finished(self.folder(stream))
         self.alarms.seen.clear()
-        with self.faults["ingest"].on(kinds, pattern, torn=torn):
-            self.alarmed("storage_failed", True)
+        with self.faults["ingest"].on(kinds, pattern, error, torn):
+            self.alarmed(code, True)
             self.listed_parts_are_whole(stream)
             self.assertIn(self.camera()["stream"]["state"], ("live", "stalled"))
         since = time.monotonic()
-        self.alarmed("storage_failed", False)
+        self.alarmed(code, False)
         self.newer_part(stream)
         took = time.monotonic() - since
         self.assertEqual(self.camera()["stream"]["session"], stream["session"])
@@ -95,14 +96,15 @@ class Disks(BadDisk):
                         f"recording verifies and decodes, {journal.gaps} gaps, media {took:.1f} s after the disk works")
 
     def test_1_ingest(self):
-        for name, kinds, pattern, torn in rows((
+        for row in rows((
                 ("EIO in the middle of a record", ["write"], "*/journal", True),
                 ("EIO in the middle of a part", ["write"], "*/seg-*", True),
+                ("full in the middle of a part", ["write"], "*/seg-*", True, errno.ENOSPC),
                 ("EIO on making a segment's file", ["create"], "*/seg-*", False),
                 ("EIO in the middle of a part, which cannot be cut off", ["write", "truncate"], "*/seg-*", True),
                 ("EIO in the middle of a record, which cannot be cut off", ["write", "truncate"], "*/journal", True))):
-            with self.subTest(name):
-                self.ingest_fails(name, kinds, pattern, torn)
+            with self.subTest(row[0]):
+                self.ingest_fails(*row)
 
     def ingest_cannot_sync(self):
         stream = self.start(record=True)
@@ -243,12 +245,12 @@ class Disks(BadDisk):
         self.no_state_is_half()
         report.measured("gateway, state: EIO while a stream runs", "it runs on, and can be stopped", "stopped, state idle")
 
-    def cannot_count_its_start(self, service, name, kinds, pattern, torn):
+    def cannot_count_its_start(self, service, name, fault):
         node = NODES[service]
         before = self.kept(f"{node}.epoch")
         self.stack.stop(service)
         said = self.log(service).count("cannot be counted up")
-        with self.faults[service].on(kinds, "*/state" + pattern, torn=torn):
+        with fault:
             self.stack.start(service)
             self.wait_for(f"the end of {service}", lambda: self.stack.pid(service) is None)
         self.logged(service, "cannot be counted up", said + 1)
@@ -261,9 +263,11 @@ class Disks(BadDisk):
 
     def test_6_starts(self):
         for service in rows(tuple(NODES)):
-            for row in rows(REPLACE):
-                with self.subTest(f"{service}: {row[0]}"):
-                    self.cannot_count_its_start(service, *row)
+            failing = [(name, self.faults[service].on(kinds, "*/state" + pattern, torn=torn))
+                       for name, kinds, pattern, torn in REPLACE]
+            for name, fault in rows([*failing, ("full", full(self.state))]):
+                with self.subTest(f"{service}: {name}"):
+                    self.cannot_count_its_start(service, name, fault)
 
     def test_7_lease_epoch(self):
         """A gateway that starts again orders with a higher lease epoch, which each node has to keep."""

@@ -70,6 +70,16 @@ def fill(folder, leave=0):
     return ballast
 
 
+@contextlib.contextmanager
+def full(folder):
+    """Its file system has no room for the block."""
+    ballast = fill(folder)
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
 class BadDisk(EnvironmentTest):
     """`faults[service]` for each service; `media` and `state` are small file systems of their own."""
 
