@@ -99,7 +99,8 @@ static bool ingest_ready(struct bf_orch *o, struct bf_stream_slot *slot, uint64_
         s->camera_ordered = true;
         bf_orch_node_changed(o, BF_ROLE_CAMERA, s->camera);
     }
-    bf_stream_enter(o, slot, s->has_node ? BF_STEP_CAMERA : BF_STEP_MEDIA, now_ms);
+    /* A session taken over does not hang on its camera: where that is away, the pictures go on when it comes back. */
+    bf_stream_enter(o, slot, s->has_node && !slot->adopted ? BF_STEP_CAMERA : BF_STEP_MEDIA, now_ms);
     return true;
 }
 
@@ -117,8 +118,9 @@ static bool camera_ready(struct bf_orch *o, struct bf_stream_slot *slot, uint64_
 static bool media_ready(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)
 {
     const struct bf_ingest_report *r = bf_orch_ingest_of(o, &slot->s);
+    bool was_live = slot->adopted && slot->s.playable; /* ingest may have restarted since, and wait for the camera */
 
-    if (r == NULL || !has_media(r->phase))
+    if (r == NULL || (!has_media(r->phase) && !was_live))
         return false;
     bf_stream_enter(o, slot, BF_STEP_PLAYLIST, now_ms);
     return true;
@@ -218,7 +220,7 @@ bool bf_stream_advance_start(struct bf_orch *o, struct bf_stream_slot *slot, uin
     if (step == BF_STEP_INGEST)
         return ingest_ready(o, slot, now_ms) || too_late(o, slot, now_ms);
     follow_endpoint(o, slot);
-    if (slot->s.has_node && camera_gave_up(o, slot, now_ms))
+    if (slot->s.has_node && !slot->adopted && camera_gave_up(o, slot, now_ms))
         return true;
     if (step == BF_STEP_CAMERA)
         return camera_ready(o, slot, now_ms) || too_late(o, slot, now_ms);

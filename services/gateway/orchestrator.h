@@ -36,7 +36,7 @@ enum bf_step {
     BF_STEP_PERSIST,  /* the intent goes to disk */
     BF_STEP_ADOPT,    /* after a restart: does the ingest node still run the session? */
     BF_STEP_INGEST,   /* until ingest is LISTENING and says where */
-    BF_STEP_CAMERA,   /* until the camera is STREAMING; left out for cameras without a camera service */
+    BF_STEP_CAMERA,   /* until the camera is STREAMING; not after ADOPT, nor without a camera service */
     BF_STEP_MEDIA,    /* until ingest is LIVE */
     BF_STEP_PLAYLIST, /* until the gateway itself has read the first independent part from the journal */
     BF_STEP_CAMERA_OFF,

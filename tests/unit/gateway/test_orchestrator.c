@@ -763,6 +763,55 @@ static void test_running_session_is_adopted(void **state)
     assert_true(door(w)->camera_ordered && door(w)->ingest_ordered);
 }
 
+/* With its camera in that phase, a session that was live goes on. */
+static void adopt_with_camera(struct world *w, const char *camera, const char *ingest)
+{
+    const struct bf_intent i = intent(false);
+
+    assert_int_equal(bf_orch_adopt(w->o, &i, w->now_ms), 0);
+    bf_orch_bus(w->o, true, w->now_ms);
+    camera_is(w, camera, SESSION_A);
+    ingest_is(w, ingest, SESSION_A);
+    passes(w, 3100); /* past the grace in which nodes come back */
+    playable(w, "door", SESSION_A);
+    assert_int_equal(door(w)->phase, BF_STREAM_LIVE);
+    assert_true(door(w)->camera_ordered);
+}
+
+static void test_adoption_does_not_hang_on_the_camera(void **state)
+{
+    static const char *const cameras[] = { "gone", "lost", "off", "starting", "failed" };
+    static const char *const ingests[] = { "live", "stalled", "listening" }; /* the last: restarted, too */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cameras / sizeof cameras[0]; i++)
+        for (size_t k = 0; k < sizeof ingests / sizeof ingests[0]; k++) {
+            struct world w;
+
+            world_make(&w);
+            adopt_with_camera(&w, cameras[i], ingests[k]);
+            passes(&w, 10000);
+            ingest_is(&w, "stalled", SESSION_A);
+            assert_int_equal(door(&w)->phase, BF_STREAM_LIVE);
+            world_done(&w);
+        }
+}
+
+/* Nothing was ever seen of it, and nothing comes: a start that was half done. */
+static void test_adoption_of_a_start_without_pictures_ends(void **state)
+{
+    struct world *w = *state;
+    const struct bf_intent i = intent(false);
+
+    assert_int_equal(bf_orch_adopt(w->o, &i, w->now_ms), 0);
+    bf_orch_bus(w->o, true, w->now_ms);
+    camera_is(w, "off", NULL);
+    ingest_is(w, "listening", SESSION_A);
+    passes(w, 6000);
+    assert_string_equal(door(w)->error.code, "timeout");
+    assert_int_equal(door(w)->error.step, BF_STEP_MEDIA);
+}
+
 static void test_adoption_joins_a_start(void **state)
 {
     struct world *w = *state;
@@ -1023,6 +1072,8 @@ int main(void)
         TEST(test_session_that_ends_by_itself),
         TEST(test_intents_follow_the_session),
         TEST(test_running_session_is_adopted),
+        TEST(test_adoption_does_not_hang_on_the_camera),
+        TEST(test_adoption_of_a_start_without_pictures_ends),
         TEST(test_adoption_joins_a_start),
         TEST(test_lost_session_is_undone),
         TEST(test_adoption_gives_up_in_time),
