@@ -65,7 +65,7 @@ void bf_orch_nodes_silent(struct bf_orch *o, uint64_t now_ms)
         if (!node->n.online || now_ms - node->last_seen_ms <= BF_ORCH_SILENCE_MS)
             continue;
         node->n.online = false;
-        node->gone_ms = now_ms;
+        node->gone_ms = now_ms > o->back_by_ms ? now_ms : o->back_by_ms;
         for (size_t k = 0; k < o->n_streams; k++)
             o->streams[k].changed |= node->n.role != BF_ROLE_CAMERA || strcmp(o->streams[k].s.camera, node->n.id) == 0;
     }

@@ -223,8 +223,8 @@ void bf_orch_playable(struct bf_orch *o, const char *camera, const char *session
 void bf_orch_media_ended(struct bf_orch *o, const char *camera, const char *session, const char *reason,
                          uint64_t now_ms);
 /* A good-bye ends a start under way at once, a last will after BF_ORCH_WILL_MS if the node is not heard by then. While
- * the bus is away, and for lease_ms / BF_ORCH_BACK_PARTS after it is back, none does: wills of all nodes come with the
- * outage, and the nodes themselves only later. A stream that is live waits for its nodes in any case. */
+ * the bus is away, and for lease_ms / BF_ORCH_BACK_PARTS after it is back, none does, nor silence: wills of all nodes come
+ * with the outage, and the nodes themselves only later. A stream that is live waits for its nodes in any case. */
 void bf_orch_bus(struct bf_orch *o, bool connected, uint64_t now_ms);
 void bf_orch_persisted(struct bf_orch *o, bool stored, uint64_t now_ms);
 void bf_orch_tick(struct bf_orch *o, uint64_t now_ms); /* at least every 250 ms */

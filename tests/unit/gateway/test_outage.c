@@ -110,6 +110,29 @@ static void test_a_node_that_is_not_back_in_time_ends_the_start(void **state)
     assert_int_equal(w->last.result.outcome, BF_OUTCOME_CAMERA_OFFLINE);
 }
 
+/* Its last state is from before the outage, so that it falls silent while it may still come back. */
+static void test_a_node_that_falls_silent_after_an_outage_has_the_same_time(void **state)
+{
+    struct world *w = *state;
+
+    all_online(w);
+    passes(w, 12000);
+    ingest_is(w, "", NULL);
+    start(w, "door", SESSION_A, 1);
+    ingest_is(w, "listening", SESSION_A);
+    bf_orch_bus(w->o, false, w->now_ms);
+    passes(w, 2000);
+    bf_orch_bus(w->o, true, w->now_ms);
+    ingest_is(w, "listening", SESSION_A);
+    passes(w, 1100); /* the camera was heard 15.1 s ago */
+    assert_false(bf_orch_node(w->o, BF_ROLE_CAMERA, "door")->online);
+    assert_int_equal(w->answers, 0);
+    passes(w, 1800);
+    assert_int_equal(w->answers, 0);
+    passes(w, 200); /* 3.1 s after the outage */
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_CAMERA_OFFLINE);
+}
+
 static void test_a_node_that_dies_ends_the_start_soon(void **state)
 {
     struct world *w = *state;
@@ -150,6 +173,7 @@ int main(void)
         TEST(test_a_start_outlives_the_brokers_restart),
         TEST(test_a_start_outlives_retained_wills),
         TEST(test_a_node_that_is_not_back_in_time_ends_the_start),
+        TEST(test_a_node_that_falls_silent_after_an_outage_has_the_same_time),
         TEST(test_a_node_that_dies_ends_the_start_soon),
         TEST(test_a_start_outlives_a_restart_of_ingest),
     };
