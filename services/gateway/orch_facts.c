@@ -137,6 +137,19 @@ static void wait_for_nodes(struct bf_orch *o, uint64_t until_ms)
             o->nodes[i]->gone_ms = until_ms;
 }
 
+/* A session is taken over from nodes that may be back only then. */
+static void put_off_adoptions(struct bf_orch *o, uint64_t until_ms)
+{
+    for (size_t i = 0; i < o->n_streams; i++) {
+        struct bf_stream_slot *slot = &o->streams[i];
+
+        if (slot->s.phase != BF_STREAM_STARTING || slot->s.step != BF_STEP_ADOPT)
+            continue;
+        slot->start_deadline_ms = until_ms + o->start_timeout_ms;
+        bf_stream_enter(o, slot, BF_STEP_ADOPT, until_ms);
+    }
+}
+
 void bf_orch_bus(struct bf_orch *o, bool connected, uint64_t now_ms)
 {
     if (o->connected == connected)
@@ -146,8 +159,10 @@ void bf_orch_bus(struct bf_orch *o, bool connected, uint64_t now_ms)
         o->nodes[i]->dirty |= connected;
         o->nodes[i]->greet = connected;
     }
-    if (connected)
+    if (connected) {
         wait_for_nodes(o, now_ms + o->lease_ms / BF_ORCH_BACK_PARTS);
+        put_off_adoptions(o, o->back_by_ms);
+    }
     for (size_t i = 0; i < o->n_streams; i++)
         o->streams[i].changed = true;
     bf_orch_settle(o, now_ms);

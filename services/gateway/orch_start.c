@@ -205,6 +205,23 @@ static bool too_late(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t no
     return true;
 }
 
+/* Without the bus nobody can say how the session stands, and its nodes may hold their lease: it stays, but whoever
+ * waits for it is told. */
+static bool adopted_too_late(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)
+{
+    struct bf_stream_error e;
+
+    if (o->connected)
+        return too_late(o, slot, now_ms);
+    if (now_ms < slot->step_deadline_ms)
+        return false;
+    bf_stream_set_error(&e, BF_OUTCOME_BUS_OFFLINE, BF_STEP_ADOPT, "broker_offline",
+                        "The gateway has no connection to the broker, so it cannot tell whether the session still "
+                        "runs; see its log.");
+    bf_stream_answer(o, slot, BF_WAITS_FOR_START, &e);
+    return false;
+}
+
 bool bf_stream_advance_start(struct bf_orch *o, struct bf_stream_slot *slot, uint64_t now_ms)
 {
     enum bf_step step = slot->s.step;
@@ -214,7 +231,7 @@ bool bf_stream_advance_start(struct bf_orch *o, struct bf_stream_slot *slot, uin
     if (step == BF_STEP_PERSIST)
         return too_late(o, slot, now_ms);
     if (step == BF_STEP_ADOPT)
-        return adopt(o, slot, now_ms) || too_late(o, slot, now_ms);
+        return adopt(o, slot, now_ms) || adopted_too_late(o, slot, now_ms);
     if (node_went_away(o, slot, now_ms) || ingest_gave_up(o, slot, now_ms))
         return true;
     if (step == BF_STEP_INGEST)

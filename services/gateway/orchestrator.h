@@ -223,8 +223,8 @@ void bf_orch_playable(struct bf_orch *o, const char *camera, const char *session
 void bf_orch_media_ended(struct bf_orch *o, const char *camera, const char *session, const char *reason,
                          uint64_t now_ms);
 /* A good-bye ends a start under way at once, a last will after BF_ORCH_WILL_MS if the node is not heard by then. While
- * the bus is away, and for lease_ms / BF_ORCH_BACK_PARTS after it is back, none does, nor silence: wills of all nodes come
- * with the outage, and the nodes themselves only later. A stream that is live waits for its nodes in any case. */
+ * the bus is away, and for lease_ms / BF_ORCH_BACK_PARTS after it is back, none does, nor silence: wills of all nodes
+ * come with the outage, and the nodes themselves only later. A stream that is live waits for its nodes in any case. */
 void bf_orch_bus(struct bf_orch *o, bool connected, uint64_t now_ms);
 void bf_orch_persisted(struct bf_orch *o, bool stored, uint64_t now_ms);
 void bf_orch_tick(struct bf_orch *o, uint64_t now_ms); /* at least every 250 ms */
@@ -264,7 +264,8 @@ struct bf_intent {
 };
 size_t bf_orch_intents(const struct bf_orch *o, struct bf_intent *ret, size_t room);
 /* After a restart, before any other input: goes on with the session if its ingest node still runs it, else undoes it.
- * -ENOENT: the camera is no longer configured. -EBUSY: the camera has a session already. */
+ * The start's time-out counts from when the nodes should be back on the bus; while the bus is away none passes, and
+ * only who waits is told. -ENOENT: the camera is no longer configured. -EBUSY: the camera has a session already. */
 int bf_orch_adopt(struct bf_orch *o, const struct bf_intent *intent, uint64_t now_ms);
 
 const char *bf_stream_phase_name(enum bf_stream_phase p); /* "idle" … */

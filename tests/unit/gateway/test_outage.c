@@ -163,6 +163,72 @@ static void test_a_start_outlives_a_restart_of_ingest(void **state)
     expect(w, "1:started");
 }
 
+static void adopt_door(struct world *w)
+{
+    const struct bf_intent i = { .camera = "door", .session = SESSION_A, .ingest = "ingest-1" };
+
+    assert_int_equal(bf_orch_adopt(w->o, &i, w->now_ms), 0);
+}
+
+static void door_comes_back(struct world *w)
+{
+    ingest_is(w, "live", SESSION_A);
+    playable(w, "door", SESSION_A);
+    assert_int_equal(door(w)->phase, BF_STREAM_LIVE);
+}
+
+static void test_an_adoption_outlives_an_outage(void **state)
+{
+    struct world *w = *state;
+
+    adopt_door(w);
+    passes(w, 60000);
+    expect(w, "");
+    bf_orch_bus(w->o, true, w->now_ms);
+    ingest_is(w, "lost", NULL); /* as the broker has kept it */
+    passes(w, 12000);
+    bf_orch_bus(w->o, false, w->now_ms);
+    passes(w, 60000);
+    bf_orch_bus(w->o, true, w->now_ms);
+    passes(w, 12000); /* of 3 s for the nodes to be back, and 10 s */
+    door_comes_back(w);
+}
+
+/* Only what is taken over has its time put off. */
+static void test_an_outage_gives_no_time_to_a_start(void **state)
+{
+    struct world *w = *state;
+
+    climb(w, BF_STEP_PLAYLIST);
+    bf_orch_bus(w->o, false, w->now_ms);
+    bf_orch_bus(w->o, true, w->now_ms);
+    passes(w, 4000);
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_STEP_TIMEOUT);
+}
+
+static void test_who_waits_for_an_adoption_is_told_of_the_outage(void **state)
+{
+    struct world *w = *state;
+
+    adopt_door(w);
+    start(w, "door", SESSION_B, 1);
+    passes(w, 9900);
+    expect(w, "");
+    passes(w, 100);
+    expect(w, "1:bus-offline");
+    assert_string_equal(w->last.result.code, "broker_offline");
+    start(w, "door", SESSION_B, 2);
+    expect(w, "2:bus-offline");
+    assert_int_equal(door(w)->phase, BF_STREAM_STARTING);
+    bf_orch_bus(w->o, true, w->now_ms);
+    start(w, "door", SESSION_B, 3);
+    w->seen[0] = '\0';
+    ingest_is(w, "live", SESSION_A);
+    playable(w, "door", SESSION_A);
+    assert_int_equal(w->last.ticket, 3);
+    assert_int_equal(w->last.result.outcome, BF_OUTCOME_RUNNING);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -176,6 +242,9 @@ int main(void)
         TEST(test_a_node_that_falls_silent_after_an_outage_has_the_same_time),
         TEST(test_a_node_that_dies_ends_the_start_soon),
         TEST(test_a_start_outlives_a_restart_of_ingest),
+        TEST(test_an_adoption_outlives_an_outage),
+        TEST(test_an_outage_gives_no_time_to_a_start),
+        TEST(test_who_waits_for_an_adoption_is_told_of_the_outage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
