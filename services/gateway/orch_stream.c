@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const struct {
     const char *name;
     bool starting;          /* a step of a start: bounded by the start's own deadline as well */
@@ -29,6 +31,15 @@ const char *bf_step_name(enum bf_step s)
 const char *bf_step_waits(enum bf_step s)
 {
     return steps[s].waits;
+}
+
+const char *bf_outcome_name(enum bf_outcome o)
+{
+    static const char *const names[] = { "started",        "running",        "stopped", "bus_offline",
+                                         "camera_offline", "ingest_offline", "busy",    "cancelled",
+                                         "step_failed",    "step_timeout",   "storage", "superseded" };
+
+    return names[o];
 }
 
 const char *bf_stream_phase_name(enum bf_stream_phase p)
@@ -92,6 +103,8 @@ void bf_stream_set_error(struct bf_stream_error *e, enum bf_outcome outcome, enu
     *e = (struct bf_stream_error){ .outcome = outcome, .step = step };
     snprintf(e->code, sizeof e->code, "%s", code);
     snprintf(e->detail, sizeof e->detail, "%s", detail);
+    bf_text_clean(e->code, strlen(e->code)); /* where it was cut off */
+    bf_text_clean(e->detail, strlen(e->detail));
 }
 
 void bf_stream_refuse(struct bf_orch *o, const struct bf_stream *s, uint64_t ticket, enum bf_outcome outcome,

@@ -353,7 +353,7 @@ size_t bf_orch_intents(const struct bf_orch *o, struct bf_intent *ret, size_t ro
         const struct bf_stream *s = &o->streams[i].s;
         if (s->session[0] == '\0')
             continue;
-        ret[n] = (struct bf_intent){ .want = s->want, .stopping = s->phase == BF_STREAM_STOPPING };
+        ret[n] = (struct bf_intent){ .want = s->want, .stopping = s->phase == BF_STREAM_STOPPING, .error = s->error };
         memcpy(ret[n].camera, s->camera, sizeof s->camera);
         memcpy(ret[n].session, s->session, sizeof s->session);
         memcpy(ret[n].ingest, s->ingest, sizeof s->ingest);
@@ -379,6 +379,7 @@ int bf_orch_adopt(struct bf_orch *o, const struct bf_intent *intent, uint64_t no
     slot->s.ingest_ordered = true;
     bf_orch_set_fate(o, &slot->s, BELFRY__V1__SESSION_FATE__SESSION_FATE_LIVE, now_ms);
     if (intent->stopping) {
+        slot->s.error = intent->error;
         slot->s.playable = true; /* nobody has looked yet; it had been live before it was stopped, as a rule */
         bf_stream_undo(o, slot, now_ms);
     } else {

@@ -261,14 +261,17 @@ struct bf_intent {
     char ingest[BF_ID_SIZE];
     struct bf_want want;
     bool stopping;
+    struct bf_stream_error error; /* why, of a stopping one; code empty: somebody asked for it */
 };
 size_t bf_orch_intents(const struct bf_orch *o, struct bf_intent *ret, size_t room);
-/* After a restart, before any other input: goes on with the session if its ingest node still runs it, else undoes it.
- * The start's time-out counts from when the nodes should be back on the bus; while the bus is away none passes, and
- * only who waits is told. -ENOENT: the camera is no longer configured. -EBUSY: the camera has a session already. */
+/* After a restart, before any other input: goes on with the session if its ingest node still runs it, else undoes it; a
+ * stopping one is undone to its end, and has failed then if it has a reason. The start's time-out counts from when the
+ * nodes should be back on the bus; while the bus is away none passes, and only who waits is told. -ENOENT: the camera
+ * is no longer configured. -EBUSY: the camera has a session already. */
 int bf_orch_adopt(struct bf_orch *o, const struct bf_intent *intent, uint64_t now_ms);
 
 const char *bf_stream_phase_name(enum bf_stream_phase p); /* "idle" … */
 const char *bf_step_name(enum bf_step s);                 /* "ingest", "camera", … */
+const char *bf_outcome_name(enum bf_outcome o);           /* "started", "step_failed", … */
 
 #endif

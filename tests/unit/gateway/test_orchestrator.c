@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
+
 #include "orch_world.h"
 
 /* --- the way up --- */
@@ -878,6 +880,50 @@ static void test_half_done_stop_is_finished(void **state)
     assert_int_equal(door(w)->phase, BF_STREAM_IDLE);
 }
 
+/* The process that undid it is gone: the one after it still says why it failed. */
+static void test_a_half_done_undo_keeps_its_reason(void **state)
+{
+    struct world *w = *state;
+    struct bf_intent i;
+    char detail[512];
+
+    climb(w, BF_STEP_CAMERA);
+    camera_is(w, "failed", SESSION_A);
+    assert_int_equal(bf_orch_intents(w->o, &i, 1), 1);
+    assert_true(i.stopping);
+    world_done(w);
+    world_make(w);
+    assert_int_equal(bf_orch_adopt(w->o, &i, w->now_ms), 0);
+    world_run(w);
+    assert_int_equal(door(w)->phase, BF_STREAM_FAILED); /* no node is online: their leases end them */
+    assert_int_equal(door(w)->error.outcome, BF_OUTCOME_STEP_FAILED);
+    assert_int_equal(door(w)->error.step, BF_STEP_CAMERA);
+    assert_string_equal(door(w)->error.code, "source_failed");
+    assert_non_null(strstr(bf_orch_detail(w->o, door(w), detail, sizeof detail), "no such sensor"));
+}
+
+/* What nodes say may be longer than what is kept of it, and the cut within a character. */
+static void test_a_reason_is_text_to_its_end(void **state)
+{
+    (void)state;
+    for (int shift = 0; shift < 2; shift++) {
+        static const uint8_t boot_id[BF_ORCH_BOOT_ID_SIZE] = { 1 };
+        const struct bf_node_report node = { .online = true, .boot_id = boot_id, .error_code = "", .error_detail = "" };
+        struct bf_ingest_report r = { .session = SESSION_A, .phase = BELFRY__V1__INGEST_PHASE__INGEST_PHASE_FAILED };
+        struct world w;
+
+        world_make(&w);
+        climb(&w, BF_STEP_INGEST);
+        memset(r.error_detail, 'x', (size_t)shift);
+        for (size_t n = (size_t)shift; n + 2 < sizeof r.error_detail; n += 2)
+            memcpy(r.error_detail + n, "\xc3\xa4", 2);
+        bf_orch_ingest_state(w.o, "ingest-1", &node, &r, 1, w.now_ms);
+        assert_int_equal(strlen(door(&w)->error.detail), sizeof door(&w)->error.detail - 1);
+        assert_true(bf_text_valid(door(&w)->error.detail, sizeof door(&w)->error.detail));
+        world_done(&w);
+    }
+}
+
 /* The nodes are heard of only after the intents are taken over: what was recorded goes to the archive unseen. */
 static void test_half_done_stop_keeps_the_recording(void **state)
 {
@@ -1080,6 +1126,8 @@ int main(void)
         TEST(test_lost_session_is_undone),
         TEST(test_adoption_gives_up_in_time),
         TEST(test_half_done_stop_is_finished),
+        TEST(test_a_half_done_undo_keeps_its_reason),
+        TEST(test_a_reason_is_text_to_its_end),
         TEST(test_half_done_stop_keeps_the_recording),
         TEST(test_a_recording_that_is_not_seen_is_kept),
         TEST(test_a_recording_lost_meanwhile_is_kept),

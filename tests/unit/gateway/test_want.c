@@ -153,6 +153,109 @@ static void what_a_file_may_say(void **state)
     }
 }
 
+static void an_intent_keeps_why_it_is_undone(void **state)
+{
+    static const struct bf_stream_error error = { .outcome = BF_OUTCOME_STEP_TIMEOUT,
+                                                  .step = BF_STEP_MEDIA,
+                                                  .code = "timeout",
+                                                  .detail = "The start waited \"too\" long for \xe2\x80\xa6" };
+    struct bf_intent intents[2] = {
+        { .camera = "cam-1", .session = SESSION, .ingest = "in-1", .stopping = true, .error = error },
+        { .camera = "cam-2", .session = SESSION, .ingest = "in-1", .stopping = true },
+    };
+    _cleanup_(bf_freep) struct bf_intent *loaded = NULL;
+    int fd = make_directory();
+    struct bf_error e;
+    size_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        intents[i].want.profile = PROFILE(BALANCED);
+    assert_int_equal(bf_intents_store(fd, intents, 2), 0);
+    assert_int_equal(bf_intents_load(fd, &loaded, &n, &e), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(loaded[0].error.outcome, error.outcome);
+    assert_int_equal(loaded[0].error.step, error.step);
+    assert_string_equal(loaded[0].error.code, error.code);
+    assert_string_equal(loaded[0].error.detail, error.detail);
+    assert_string_equal(loaded[1].error.code, "");
+    drop_directory(fd);
+}
+
+#define SIXTEEN "0123456789abcdef"
+#define REASON(outcome, step, code, detail)                                                                            \
+    "{\"outcome\": " outcome ", \"step\": " step ", \"code\": " code ", \"detail\": " detail "}"
+
+static void what_a_reason_may_say(void **state)
+{
+    static const struct {
+        const char *stopping, *error;
+        int result;
+    } table[] = {
+        { "true", REASON("\"step_failed\"", "\"camera\"", "\"x\"", "\"\""), 0 },
+        { "true", REASON("\"storage\"", "\"persist\"", "\"" SIXTEEN SIXTEEN SIXTEEN "\"", "\"y\""), 0 },
+        { "false", REASON("\"step_failed\"", "\"camera\"", "\"x\"", "\"y\""), -EBADMSG },
+        { "true", REASON("\"started\"", "\"camera\"", "\"x\"", "\"y\""), -EBADMSG },
+        { "true", REASON("\"odd\"", "\"camera\"", "\"x\"", "\"y\""), -EBADMSG },
+        { "true", REASON("8", "\"camera\"", "\"x\"", "\"y\""), -EBADMSG },
+        { "true", REASON("\"step_failed\"", "\"none\"", "\"x\"", "\"y\""), -EBADMSG },
+        { "true", REASON("\"step_failed\"", "\"janitor\"", "\"x\"", "\"y\""), -EBADMSG },
+        { "true", REASON("\"step_failed\"", "\"camera\"", "\"\"", "\"y\""), -EBADMSG },
+        { "true", REASON("\"step_failed\"", "\"camera\"", "\"" SIXTEEN SIXTEEN SIXTEEN "0\"", "\"y\""), -EBADMSG },
+        { "true", REASON("\"step_failed\"", "\"camera\"", "\"x\"", "\"a\\nb\""), -EBADMSG },
+        { "true", REASON("\"step_failed\"", "\"camera\"", "\"x\"", "\"y\", \"more\": 1"), -EBADMSG },
+        { "true", "{}", -EBADMSG },
+        { "true", "null", -EBADMSG },
+        { "true", "\"timeout\"", -EBADMSG },
+    };
+    static const char form[] =
+        "{\"version\": 1, \"streams\": [{\"camera\": \"cam-1\", \"session\": \"" SESSION "\", \"ingest\": \"in-1\", "
+        "\"stopping\": %s, \"record\": true, \"width\": 0, \"height\": 0, \"fps\": 0, \"bitrate_kbps\": 0, "
+        "\"gop_ms\": 0, \"error\": %s}]}";
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(table); i++) {
+        _cleanup_(bf_freep) struct bf_intent *loaded = NULL;
+        int fd = make_directory();
+        struct bf_error e;
+        char text[600];
+        size_t n = 0;
+
+        snprintf(text, sizeof text, form, table[i].stopping, table[i].error);
+        assert_int_equal(bf_replace_file(fd, BF_INTENTS_NAME, text, strlen(text), 0600), 0);
+        assert_int_equal(bf_intents_load(fd, &loaded, &n, &e), table[i].result);
+        drop_directory(fd);
+    }
+}
+
+static void a_reason_is_at_most_as_long_as_one_is_kept(void **state)
+{
+    struct bf_intent one = { .camera = "cam-1", .session = SESSION, .ingest = "in-1", .stopping = true };
+    const size_t longest = sizeof one.error.detail - 1;
+
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        _cleanup_(bf_freep) struct bf_intent *loaded = NULL;
+        int fd = make_directory();
+        struct bf_error e;
+        char text[1000], detail[500] = "";
+        size_t n = 0;
+
+        memset(detail, 'y', longest + more);
+        snprintf(text, sizeof text,
+                 "{\"version\": 1, \"streams\": [{\"camera\": \"cam-1\", \"session\": \"" SESSION
+                 "\", \"ingest\": \"in-1\", \"stopping\": true, \"record\": true, \"width\": 0, \"height\": 0, "
+                 "\"fps\": 0, \"bitrate_kbps\": 0, \"gop_ms\": 0, \"error\": " REASON("\"storage\"", "\"persist\"",
+                                                                                      "\"x\"", "\"%s\"") "}]}",
+                 detail);
+        assert_int_equal(bf_replace_file(fd, BF_INTENTS_NAME, text, strlen(text), 0600), 0);
+        assert_int_equal(bf_intents_load(fd, &loaded, &n, &e), more == 0 ? 0 : -EBADMSG);
+        if (more == 0)
+            assert_string_equal(loaded[0].error.detail, detail);
+        drop_directory(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +264,9 @@ int main(void)
         cmocka_unit_test(a_session_of_viewers_ends_with_on_demand),
         cmocka_unit_test(an_intent_keeps_its_profile),
         cmocka_unit_test(what_a_file_may_say),
+        cmocka_unit_test(an_intent_keeps_why_it_is_undone),
+        cmocka_unit_test(what_a_reason_may_say),
+        cmocka_unit_test(a_reason_is_at_most_as_long_as_one_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
