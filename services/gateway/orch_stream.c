@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 
 static const struct {
@@ -35,10 +36,11 @@ const char *bf_step_waits(enum bf_step s)
 
 const char *bf_outcome_name(enum bf_outcome o)
 {
-    static const char *const names[] = { "started",        "running",        "stopped", "bus_offline",
-                                         "camera_offline", "ingest_offline", "busy",    "cancelled",
-                                         "step_failed",    "step_timeout",   "storage", "superseded" };
+    static const char *const names[] = { "started",        "running",    "stopped",   "bus_offline", "camera_offline",
+                                         "ingest_offline", "busy",       "cancelled", "step_failed", "step_timeout",
+                                         "storage",        "superseded", "unrecorded" };
 
+    _Static_assert(BF_COUNT_OF(names) == BF_OUTCOME_UNRECORDED + 1, "each outcome has a name");
     return names[o];
 }
 

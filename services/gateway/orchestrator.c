@@ -353,7 +353,9 @@ size_t bf_orch_intents(const struct bf_orch *o, struct bf_intent *ret, size_t ro
         const struct bf_stream *s = &o->streams[i].s;
         if (s->session[0] == '\0')
             continue;
-        ret[n] = (struct bf_intent){ .want = s->want, .stopping = s->phase == BF_STREAM_STOPPING, .error = s->error };
+        ret[n] = (struct bf_intent){ .want = s->want, .stopping = s->phase == BF_STREAM_STOPPING };
+        if (ret[n].stopping)
+            ret[n].error = s->error;
         memcpy(ret[n].camera, s->camera, sizeof s->camera);
         memcpy(ret[n].session, s->session, sizeof s->session);
         memcpy(ret[n].ingest, s->ingest, sizeof s->ingest);
