@@ -96,6 +96,8 @@ class OnDemand(MediaOnlyTest):
 
     def test_4_a_start_by_hand_makes_it_stay(self):
         session = self.stream()["session"]  # of a viewer of the test before
+        self.assertEqual(self.start(expect=(409,), record=True)["code"], "not_recording")
+        self.assertTrue(self.stream()["on_demand"])
         self.assertEqual(self.start()["session"], session)
         self.assertFalse(self.stream()["on_demand"])
         unwatched_until = time.monotonic() + IDLE_S + 3
@@ -114,6 +116,15 @@ class OnDemand(MediaOnlyTest):
         self.stack.start("camera-cam-1")
         self.wait_for("the camera to be back", lambda: self.camera()["online"])
         self.wait_for("a start for the next viewer", lambda: self.index(agent="lucky").status == 200)
+
+    def test_6_on_demand_is_taken_out_of_the_configuration(self):
+        self.assertEqual((self.stream()["state"], self.stream()["on_demand"]), ("live", True))  # of the test before
+        config = self.stack.site / "belfry.yml"
+        self.stack.stop("gateway")
+        config.write_text(config.read_text().replace("on_demand: true", "on_demand: false"))
+        self.stack.start("gateway")
+        self.wait_state("idle", 30)
+        self.assertEqual(self.index(agent="unlucky").status, 404)
 
 
 if __name__ == "__main__":
