@@ -71,8 +71,8 @@ class ForeignSender(StackTest):
     @contextlib.contextmanager
     def sender(self, source, address):
         """ffmpeg, sending that picture in real time from that address."""
-        command = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", f"{source}=size=640x480:rate=30", "-c:v", "libx264",
-                   "-preset", "ultrafast", "-g", "30", "-pix_fmt", "yuv420p", "-f", "mpegts",
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", f"{source}=size=640x480:rate=30",
+                   "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-pix_fmt", "yuv420p", "-f", "mpegts",
                    f"udp://127.0.0.1:{self.input_port}?pkt_size=1316&localaddr={address}"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL) as sender:
             try:
