@@ -29,3 +29,10 @@ uint64_t bf_back_off_ms(const struct bf_back_off *b, uint64_t floor_ms, uint64_t
         ceiling = limit;
     return ceiling <= floor_ms ? floor_ms : floor_ms + (ceiling - floor_ms) * random / UINT32_MAX;
 }
+
+uint64_t bf_silence_ms(uint64_t now_ms, uint64_t heard_at_ms, uint64_t asked_at_ms)
+{
+    uint64_t since_ms = asked_at_ms > heard_at_ms ? asked_at_ms : heard_at_ms;
+
+    return now_ms > since_ms ? now_ms - since_ms : 0;
+}

@@ -167,12 +167,9 @@ static uint64_t silence_max_ms(const struct bf_mqtt *m)
     return leases_ms < keep_alives_ms ? leases_ms : keep_alives_ms;
 }
 
-/* Since the broker was heard, or was first owed an acknowledgement where that is later: one that owes nothing is silent. */
 static uint64_t silence_ms(const struct bf_mqtt *m)
 {
-    uint64_t asked_at_ms = m->asked_at_us / 1000;
-
-    return uv_now(m->loop) - (asked_at_ms > m->heard_at_ms ? asked_at_ms : m->heard_at_ms);
+    return bf_silence_ms(uv_now(m->loop), m->heard_at_ms, m->asked_at_us / 1000);
 }
 
 /* Something was sent, and nothing at all was heard since: paho has not noticed that the link is dead. */

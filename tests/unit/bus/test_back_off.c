@@ -77,6 +77,21 @@ static void test_brief_connections_make_it_slow(void **state)
     assert_int_equal(b.brief, 0);
 }
 
+/* A publication of this very turn of the loop is later than the loop's time. */
+static void test_silence_is_never_below_zero(void **state)
+{
+    static const struct {
+        uint64_t now_ms, heard_at_ms, asked_at_ms, expected_ms;
+    } rows[] = {
+        { 9000, 4000, 3000, 5000 }, { 9000, 4000, 6000, 3000 }, { 9000, 4000, 9000, 0 },
+        { 9000, 4000, 9003, 0 },    { 9000, 9001, 4000, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < BF_COUNT_OF(rows); i++)
+        assert_int_equal(bf_silence_ms(rows[i].now_ms, rows[i].heard_at_ms, rows[i].asked_at_ms), rows[i].expected_ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +99,7 @@ int main(void)
         cmocka_unit_test(test_never_outlasts_its_share_of_the_lease),
         cmocka_unit_test(test_the_floor_holds),
         cmocka_unit_test(test_brief_connections_make_it_slow),
+        cmocka_unit_test(test_silence_is_never_below_zero),
     };
 
     return cmocka_run_group_tests_name("back_off", tests, NULL, NULL);
