@@ -146,6 +146,12 @@ static enum bf_refusal look_at(struct bf_bus *b, const char *topic, const uint8_
     return BF_REFUSED_REPLAY;
 }
 
+/* What the broker kept may be of any age: its sender has been without power since. One that lives says it again. */
+static bool says_of_clocks(const struct bf_bus *b, bool retained)
+{
+    return !retained && b->gap.node[0] != '\0' && b->o.clock_gap != NULL;
+}
+
 static void on_message(void *user, const char *topic, const uint8_t *payload, size_t size, bool retained)
 {
     struct bf_bus *b = user;
@@ -159,7 +165,7 @@ static void on_message(void *user, const char *topic, const uint8_t *payload, si
         bf_bus_look_for_twin(b, topic, payload, size); /* what was there at the first one is of our own past */
     if (!known) {
         count_refusal(b, topic, why, &e);
-        if (b->gap.node[0] != '\0' && b->o.clock_gap != NULL)
+        if (says_of_clocks(b, retained))
             b->o.clock_gap(b->o.user, &b->gap);
         return;
     }

@@ -49,7 +49,8 @@ struct bf_bus_options {
     void (*refused)(void *user, const char *topic, enum bf_refusal why, const struct bf_error *e);
     /* Optional: another process with this node's id and key has been connected in between. */
     void (*twin)(void *user, const struct bf_twin *twin);
-    /* Optional: a message was refused since its sender's clock and this one's are too far apart. */
+    /* Optional: a message was refused since its sender's clock and this one's are too far apart. Never for a retained one:
+     * that may only be old. */
     void (*clock_gap)(void *user, const struct bf_clock_gap *gap);
     void *user;
 };

@@ -40,7 +40,7 @@ struct node {
     bool slow;           /* keeps the asker and does not answer */
     uint8_t boot_id[16]; /* zero: the fixture's */
     uint64_t started_at_ms;
-    unsigned twins, yields;
+    unsigned twins, yields, clock_gaps;
     uint64_t twin_epoch;
     struct bf_asker asker;
     bool stopped;
@@ -131,6 +131,14 @@ static void on_twin(void *user, const struct bf_twin *twin)
     n->twin_epoch = twin->epoch;
 }
 
+static void on_clock_gap(void *user, const struct bf_clock_gap *gap)
+{
+    struct node *n = user;
+
+    assert_string_equal(gap->node, "cam-1");
+    n->clock_gaps++;
+}
+
 static const struct bf_route camera_routes[] = {
     { BF_MSG_CAMERA_DESIRED, BF_ROLE_CAMERA, BF_FROM_OWN_TOPIC, on_desired },
 };
@@ -167,6 +175,7 @@ static void node_new(struct node *n, enum fx_node who, uint64_t epoch, const str
         .disconnected = on_disconnected,
         .refused = on_refused,
         .twin = on_twin,
+        .clock_gap = on_clock_gap,
         .user = n,
     };
     struct bf_error e = { 0 };
@@ -486,17 +495,22 @@ static void test_forgeries_change_nothing(void **state)
     node_done(&gateway);
 }
 
-static void publish_state(struct outsider *eve, uint64_t sequence)
+static void publish_state_of(struct outsider *eve, uint64_t sequence, uint64_t issued_at_ms, bool retain)
 {
     ProtobufCMessage *m = fx_message(BF_MSG_CAMERA_STATE);
     uint8_t *envelope;
     size_t size;
 
-    fx_header(m)->issued_at_ms = bf_unix_ms();
+    fx_header(m)->issued_at_ms = issued_at_ms;
     fx_header(m)->sequence = sequence;
     envelope = fx_seal(BF_MSG_CAMERA_STATE, m, FX_CAMERA, &size);
-    assert_int_equal(bf_mqtt_publish(eve->mqtt, CAMERA_STATE_TOPIC, envelope, size, false), 0);
+    assert_int_equal(bf_mqtt_publish(eve->mqtt, CAMERA_STATE_TOPIC, envelope, size, retain), 0);
     free(envelope);
+}
+
+static void publish_state(struct outsider *eve, uint64_t sequence)
+{
+    publish_state_of(eve, sequence, bf_unix_ms(), false);
 }
 
 /* Inside the window and never seen here, as after a restart of the receiver, but not what is so now. */
@@ -516,6 +530,32 @@ static void test_a_state_does_not_go_back(void **state)
     publish_state(&eve, 101);
     WAIT_FOR(gateway.states, 2);
     assert_int_equal(gateway.refused, 1);
+    outsider_done(&eve);
+    node_done(&gateway);
+}
+
+/* A node that lost its power an hour ago: what the broker kept of it is old, not of a wrong clock. */
+static void test_a_retained_state_says_nothing_of_clocks(void **state)
+{
+    uint64_t hour_ago_ms = bf_unix_ms() - 3600000;
+    struct node gateway = { 0 };
+    struct outsider eve = { 0 };
+
+    (void)state;
+    setenv("BELFRY_CLOCK_SYNCED", "1", 1);
+    outsider_up(&eve, CAMERA_STATE_TOPIC);
+    publish_state_of(&eve, 100, hour_ago_ms, true);
+    WAIT_FOR(eve.messages, 1);
+    node_up(&gateway, FX_GATEWAY, 1);
+    WAIT_FOR(gateway.refused, 1);
+    assert_int_equal(gateway.last_refusal, BF_REFUSED_AGE);
+    assert_int_equal(gateway.clock_gaps, 0);
+
+    publish_state_of(&eve, 101, hour_ago_ms, true); /* as it is said */
+    WAIT_FOR(gateway.refused, 2);
+    assert_int_equal(gateway.last_refusal, BF_REFUSED_AGE);
+    assert_int_equal(gateway.clock_gaps, 1);
+    unsetenv("BELFRY_CLOCK_SYNCED");
     outsider_done(&eve);
     node_done(&gateway);
 }
@@ -776,6 +816,7 @@ int main(void)
         TEST(test_command_and_its_duplicate),
         TEST(test_forgeries_change_nothing),
         TEST(test_a_state_does_not_go_back),
+        TEST(test_a_retained_state_says_nothing_of_clocks),
         TEST(test_late_will),
         TEST(test_reconnect_gives_birth_again),
         TEST(test_new_bundle),
