@@ -349,6 +349,11 @@ void bf_bus_renew(struct bf_bus *b)
     bf_mqtt_renew(b->mqtt);
 }
 
+void bf_bus_come_back(struct bf_bus *b)
+{
+    bf_mqtt_come_back(b->mqtt);
+}
+
 void bf_bus_refuse(struct bf_bus *b, const struct bf_incoming *m, enum bf_refusal why)
 {
     struct bf_error e = { 0 };

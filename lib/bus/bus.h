@@ -25,7 +25,7 @@ struct bf_route {
 
 struct bf_twin {
     uint64_t epoch; /* its start counter: a later start with a higher one takes its place */
-    bool yields;    /* this process leaves the broker to it, for BF_BUS_AWAY_MS or until bf_bus_renew */
+    bool yields;    /* this process leaves the broker to it, for BF_BUS_AWAY_MS or until bf_bus_come_back */
 };
 #define BF_BUS_AWAY_MS (10 * 60 * 1000)
 
@@ -62,6 +62,8 @@ void bf_bus_set_trust(struct bf_bus *b, const struct bf_trust *trust);
 /* Ends the connection in order and makes a new one, with the TLS files as they are now and a last will that `key` signs
  * as it is now. */
 void bf_bus_renew(struct bf_bus *b);
+/* Ends the absence of one that left the broker to its twin: connects now, and looks again. Else without effect. */
+void bf_bus_come_back(struct bf_bus *b);
 
 /* The lease that this node's connection has to keep alive: see bf_mqtt_set_lease. */
 void bf_bus_set_lease(struct bf_bus *b, uint32_t lease_ms);

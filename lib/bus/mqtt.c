@@ -289,6 +289,12 @@ void bf_mqtt_stay_away(struct bf_mqtt *m, uint64_t ms)
     leave_and_return(m);
 }
 
+void bf_mqtt_come_back(struct bf_mqtt *m)
+{
+    if (m->away_ms > 0)
+        bf_mqtt_renew(m);
+}
+
 void bf_mqtt_set_lease(struct bf_mqtt *m, uint32_t lease_ms)
 {
     m->options.lease_ms = lease_ms;

@@ -63,8 +63,11 @@ int bf_mqtt_set_filters(struct bf_mqtt *m, const char *const *filters, size_t n_
  * they are now, and a last will made anew. Where there is no connection, the next one does all of that by itself. */
 void bf_mqtt_renew(struct bf_mqtt *m);
 
-/* Disconnects in order (no last will) and does not connect again for `ms`; bf_mqtt_renew ends that at once. */
+/* Disconnects in order (no last will) and does not connect again for `ms`; bf_mqtt_renew and bf_mqtt_come_back end that
+ * at once. */
 void bf_mqtt_stay_away(struct bf_mqtt *m, uint64_t ms);
+/* Without effect on one that does not stay away. */
+void bf_mqtt_come_back(struct bf_mqtt *m);
 
 /* From now on:
  * - no pause between two attempts is longer than a sixth of the lease (without one: 60 s), but for connections that are

@@ -154,6 +154,8 @@ void bf_service_reload(struct bf_service *s)
         reload_trust(s);
     if (!s->alone)
         reload_keys(s);
+    if (s->bus != NULL)
+        bf_bus_come_back(s->bus); /* whoever stopped the twin has no new keys for it */
     reload_config(s);
     bf_service_report(s);
 }

@@ -131,6 +131,11 @@ void bf_mqtt_stay_away(struct bf_mqtt *m, uint64_t ms)
         m->events.disconnected(m->user, "stays away", ms);
 }
 
+void bf_mqtt_come_back(struct bf_mqtt *m)
+{
+    (void)m; /* nobody hangs up on a node that stays away */
+}
+
 void bf_mqtt_set_lease(struct bf_mqtt *m, uint32_t lease_ms)
 {
     m->lease_ms = lease_ms;

@@ -757,7 +757,7 @@ static void test_of_twins_the_later_start_stays(void **state)
 
     (void)state;
     twins(&first, 5, &second, 6, &first);
-    bf_bus_renew(first.bus); /* looks again, sees it again, goes again */
+    bf_bus_come_back(first.bus); /* looks again, sees it again, goes again */
     WAIT_FOR(first.yields, 2);
     assert_true(run_until(&loop, is_up, &second, PATIENCE_MS));
     WAIT_FOR(second.twins, 1);

@@ -453,6 +453,8 @@ static void test_stay_away(void **state)
     assert_int_equal(node.disconnects, 1);
     bf_mqtt_renew(node.mqtt);
     assert_true(run_until(&loop, is_up, &node, PATIENCE_MS));
+    bf_mqtt_come_back(node.mqtt); /* it is there */
+    assert_true(bf_mqtt_connected(node.mqtt));
     assert_int_equal(watcher.messages, 0);
 
     bf_mqtt_stay_away(node.mqtt, 50); /* comes back by itself, too */

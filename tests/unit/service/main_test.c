@@ -299,6 +299,25 @@ static void hang_up_then_end(struct fake *f)
     uv_timer_start(&f->timer, on_timer, 50, 0);
 }
 
+static unsigned come_backs; /* bf_bus_come_back is counted */
+
+void __wrap_bf_bus_come_back(struct bf_bus *b);
+void __real_bf_bus_come_back(struct bf_bus *b);
+
+void __wrap_bf_bus_come_back(struct bf_bus *b)
+{
+    come_backs++;
+    __real_bf_bus_come_back(b);
+}
+
+static void hang_up_ends_an_absence_without_new_keys(void **state)
+{
+    (void)state;
+    come_backs = 0;
+    has_not(run(BF_EXIT_OK, hang_up_then_end), "keys reloaded");
+    assert_int_equal(come_backs, 1);
+}
+
 /* --- a process that works alone --- */
 
 static bool always(const struct bf_config *c)
@@ -645,6 +664,7 @@ int main(void)
         TEST(a_second_signal_does_not_wait),
         TEST(a_service_can_give_up),
         TEST(hang_up_reloads_what_can_be),
+        TEST(hang_up_ends_an_absence_without_new_keys),
         TEST(a_bad_reload_changes_nothing),
         TEST(a_service_says_what_it_cannot_take_over),
         TEST(a_replaced_gateway_stays_refused),
