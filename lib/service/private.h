@@ -3,6 +3,7 @@
 #define BELFRY_SERVICE_PRIVATE_H
 
 #include "base/log.h"
+#include "service/gaps.h"
 #include "service/health.h"
 #include "service/identity.h"
 #include "service/options.h"
@@ -47,6 +48,7 @@ struct bf_service {
     uint64_t reported_mono_ms;
     bool lease_unkept; /* the lease epoch in force is not on disk */
     struct bf_log_limit lease_limit, unkept_limit, report_limit;
+    struct bf_gaps gaps;
 };
 
 /* bus wiring (wiring.c) */

@@ -31,7 +31,8 @@ struct bf_service_def {
     /* Optional. */
     void (*connected)(void *state);
     void (*disconnected)(void *state);
-    void (*clock_gap)(void *state, const struct bf_clock_gap *gap); /* beside what the skeleton says of it itself */
+    /* Beside what the skeleton says of it itself; at most once a second and node. */
+    void (*clock_gap)(void *state, const struct bf_clock_gap *gap);
     /* SIGHUP, when something in the service's section or in `cameras` has changed: takes over what it can; a negative
      * errno with a text says what it cannot. new_config lives as long as the process, as bf_service_config does, which
      * stays the one of the start. */

@@ -108,9 +108,8 @@ static void on_twin(void *user, const struct bf_twin *twin)
     bf_service_failed(s, twin->yields ? "node_yields" : "node_cloned", &e);
 }
 
-static void on_clock_gap(void *user, const struct bf_clock_gap *gap)
+static void report_clock_gap(struct bf_service *s, const struct bf_clock_gap *gap)
 {
-    struct bf_service *s = user;
     struct bf_error e;
     char ahead[BF_TEXT_AHEAD_SIZE];
 
@@ -119,7 +118,16 @@ static void on_clock_gap(void *user, const struct bf_clock_gap *gap)
             "both machines)",
             gap->node, bf_text_ahead(ahead, gap->ahead_ms));
     bf_service_failed(s, "clock_gap", &e);
-    if (s->def->clock_gap != NULL)
+}
+
+static void on_clock_gap(void *user, const struct bf_clock_gap *gap)
+{
+    struct bf_service *s = user;
+    const struct bf_gap_verdict due = bf_gaps_judge(&s->gaps, gap, bf_mono_ms());
+
+    if (due.report)
+        report_clock_gap(s, gap);
+    if (due.hand_on && s->def->clock_gap != NULL)
         s->def->clock_gap(s->state, gap);
 }
 

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "bus/bus_internal.h"
 #include "scratch.h"
 #include "service/exit_code.h"
 #include "service/private.h"
@@ -463,6 +464,41 @@ static void give_up(struct fake *f)
     bf_service_quit(f->service, 7); /* the first reason counts */
 }
 
+static unsigned gaps_handed_on;
+
+static void fake_clock_gap(void *state, const struct bf_clock_gap *gap)
+{
+    assert_ptr_equal(state, &fake);
+    assert_string_equal(gap->node, "gateway-1");
+    gaps_handed_on++;
+}
+
+static void meet_a_jumping_clock(struct fake *f)
+{
+    const struct bf_bus_options *o = &bf_service_bus(f->service)->o;
+    struct bf_clock_gap gap = { .node = "gateway-1" };
+
+    for (unsigned i = 1; i <= 100; i++) {
+        gap.ahead_ms = (int64_t)i * 3600000;
+        o->clock_gap(o->user, &gap);
+    }
+    terminate(f);
+}
+
+static void a_jumping_clock_is_told_once(void **state)
+{
+    (void)state;
+    gaps_handed_on = 0;
+    def.clock_gap = fake_clock_gap;
+    const char *text = run(BF_EXIT_OK, meet_a_jumping_clock);
+    def.clock_gap = NULL;
+
+    const char *line = strstr(text, "msg=\"failed\" code=clock_gap detail=\"the clock of gateway-1 is ");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "msg=\"failed\""));
+    assert_int_equal(gaps_handed_on, 1);
+}
+
 static void a_service_can_give_up(void **state)
 {
     (void)state;
@@ -662,6 +698,7 @@ int main(void)
         TEST(alone_health_is_asked_of_the_service),
         TEST(a_drain_that_hangs_ends_in_time),
         TEST(a_second_signal_does_not_wait),
+        TEST(a_jumping_clock_is_told_once),
         TEST(a_service_can_give_up),
         TEST(hang_up_reloads_what_can_be),
         TEST(hang_up_ends_an_absence_without_new_keys),
