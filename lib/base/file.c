@@ -49,10 +49,10 @@ int bf_pread_all(int fd, void *data, size_t size, off_t offset)
     return 0;
 }
 
-int bf_read_file(int dirfd, const char *name, size_t max, uint8_t **ret, size_t *ret_size)
+static int read_file(int dirfd, const char *name, int flags, size_t max, uint8_t **ret, size_t *ret_size)
 {
     /* O_NONBLOCK: a FIFO in the file's place must not hold us; it has no effect on regular files. */
-    _cleanup_(bf_closep) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    _cleanup_(bf_closep) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
     if (fd < 0)
         return -errno;
 
@@ -76,6 +76,16 @@ int bf_read_file(int dirfd, const char *name, size_t max, uint8_t **ret, size_t 
     *ret = BF_TAKE(data);
     *ret_size = size;
     return 0;
+}
+
+int bf_read_file(int dirfd, const char *name, size_t max, uint8_t **ret, size_t *ret_size)
+{
+    return read_file(dirfd, name, O_NOFOLLOW, max, ret, ret_size);
+}
+
+int bf_read_linked_file(int dirfd, const char *name, size_t max, uint8_t **ret, size_t *ret_size)
+{
+    return read_file(dirfd, name, 0, max, ret, ret_size);
 }
 
 static int open_parent(int dirfd, const char *name, const char **ret_base)

@@ -1,5 +1,6 @@
 /* Files that survive a power cut, reached through directory descriptors. Every function returns 0 or a negative errno
- * unless said otherwise, handles EINTR and short transfers, and opens with O_CLOEXEC | O_NOFOLLOW. */
+ * unless said otherwise, handles EINTR and short transfers, and opens with O_CLOEXEC | O_NOFOLLOW (bf_read_linked_file
+ * without the latter). */
 #ifndef BELFRY_BASE_FILE_H
 #define BELFRY_BASE_FILE_H
 
@@ -13,6 +14,8 @@ int bf_pread_all(int fd, void *data, size_t size, off_t offset); /* -ENODATA whe
 /* Reads a whole regular file of at most `max` bytes; *ret is malloc'd, caller frees, a zero byte follows the data.
  * -EFBIG when longer. */
 int bf_read_file(int dirfd, const char *name, size_t max, uint8_t **ret, size_t *ret_size);
+/* The same through symbolic links, for files whose place the owner of the machine chose. */
+int bf_read_linked_file(int dirfd, const char *name, size_t max, uint8_t **ret, size_t *ret_size);
 
 /* Replaces `name` atomically: temporary name (".tmp-…"), write, fdatasync, rename, fsync of the directory. */
 int bf_replace_file(int dirfd, const char *name, const void *data, size_t size, mode_t mode);

@@ -233,11 +233,14 @@ static int find_tls_files(struct bf_identity *id, struct bf_error *e)
     return r;
 }
 
+/* Through symbolic links, as the TLS library does: who renews certificates often keeps them in a place of its own. */
 static int digest_file(crypto_generichash_state *hash, const char *path, struct bf_error *e)
 {
     _cleanup_(bf_freep) uint8_t *data = NULL;
     size_t size;
-    int r = bf_read_file(AT_FDCWD, path, MAX_PEM_BYTES, &data, &size);
+    int r = bf_read_linked_file(AT_FDCWD, path, MAX_PEM_BYTES, &data, &size);
+    if (r == -EFBIG)
+        return bf_fail(e, r, "%s: larger than %u bytes; expected a file in PEM form", path, MAX_PEM_BYTES);
     if (r < 0)
         return bf_fail(e, r, "%s: cannot be read: %s", path, strerror(-r));
 

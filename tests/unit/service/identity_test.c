@@ -312,6 +312,40 @@ static void new_tls_files_are_noticed(void **state)
     bf_identity_close(&id);
 }
 
+/* As certbot and cert-manager lay them out. */
+static void tls_files_may_be_symbolic_links(void **state)
+{
+    (void)state;
+    static const char *const files[][2] = { { "live-ca.crt", "keys/ca.crt" },
+                                            { "live-cam-1.crt", "keys/cam-1.crt" },
+                                            { "live-cam-1.key", "keys/cam-1.tls.key" } };
+    struct bf_identity id;
+    struct bf_error e = { "" };
+    int code;
+    bool changed = true;
+    config->broker.tls = true;
+
+    scratch_write(files[0][0], "PEM");
+    pem_pair(files[1][0], files[2][0], NULL);
+    for (size_t i = 0; i < BF_COUNT_OF(files); i++) {
+        char target[32];
+        snprintf(target, sizeof target, "../%s", files[i][0]);
+        assert_int_equal(symlink(target, files[i][1]), 0);
+    }
+    if (bf_identity_open(&id, config, BF_ROLE_CAMERA, "cam-1", &code, &e) < 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(bf_identity_reload_tls(&id, &changed, &e), 0);
+    assert_false(changed);
+    scratch_write(files[0][0], "renewed");
+    assert_int_equal(bf_identity_reload_tls(&id, &changed, &e), 0);
+    assert_true(changed);
+
+    assert_int_equal(truncate(files[0][0], 256 * 1024 + 1), 0);
+    assert_int_equal(bf_identity_reload_tls(&id, &changed, &e), -EFBIG);
+    assert_non_null(strstr(e.text, "/keys/ca.crt: larger than 262144 bytes; expected a file in PEM form"));
+    bf_identity_close(&id);
+}
+
 static void a_bad_state_directory_is_a_config_error(void **state)
 {
     (void)state;
@@ -341,6 +375,7 @@ int main(void)
         TEST(tls_files_must_be_there_and_belong_together),
         TEST(a_key_is_taken_over_where_the_bundle_lists_it),
         TEST(new_tls_files_are_noticed),
+        TEST(tls_files_may_be_symbolic_links),
         TEST(a_bad_state_directory_is_a_config_error),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
