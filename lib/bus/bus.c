@@ -385,8 +385,11 @@ struct bf_mqtt_counters bf_bus_mqtt_counters(const struct bf_bus *b)
 
 void bf_bus_stop(struct bf_bus *b, unsigned timeout_ms, void (*done)(void *user), void *user)
 {
+    bf_mqtt_stay(b->mqtt);
     if (b->own_state_topic[0] != '\0')
-        bf_bus_send_good_bye(b); /* without a connection the last will says it, or did */
+        /* Without a connection the last will says it, or did; but for one that has just been ended in order, to be made
+         * anew: then nobody does, and the retained state counts until its time is over. */
+        bf_bus_send_good_bye(b);
     b->own_state_topic[0] = '\0';
     bf_mqtt_stop(b->mqtt, timeout_ms, done, user);
 }

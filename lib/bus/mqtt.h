@@ -63,6 +63,10 @@ int bf_mqtt_set_filters(struct bf_mqtt *m, const char *const *filters, size_t n_
  * they are now, and a last will made anew. Where there is no connection, the next one does all of that by itself. */
 void bf_mqtt_renew(struct bf_mqtt *m);
 
+/* A renewal whose DISCONNECT is not on its way yet is given up: the connection takes publications again. For a last word
+ * before bf_mqtt_stop. Else without effect, also on one that is about to stay away. */
+void bf_mqtt_stay(struct bf_mqtt *m);
+
 /* Disconnects in order (no last will) and does not connect again for `ms`; bf_mqtt_renew and bf_mqtt_come_back end that
  * at once. */
 void bf_mqtt_stay_away(struct bf_mqtt *m, uint64_t ms);

@@ -297,6 +297,15 @@ int bf_mqtt_subscribe_all(struct bf_mqtt *m)
     return r;
 }
 
+void bf_mqtt_stay(struct bf_mqtt *m)
+{
+    if (m->phase != DRAINING || !m->renewing || m->away_ms > 0)
+        return;
+    m->renewing = false;
+    m->phase = UP;
+    uv_timer_start(&m->timer, on_watch, WATCH_MS, WATCH_MS);
+}
+
 static void came_up(struct bf_mqtt *m)
 {
     m->phase = UP;

@@ -131,6 +131,11 @@ void bf_mqtt_stay_away(struct bf_mqtt *m, uint64_t ms)
         m->events.disconnected(m->user, "stays away", ms);
 }
 
+void bf_mqtt_stay(struct bf_mqtt *m)
+{
+    (void)m; /* keys are not rotated here */
+}
+
 void bf_mqtt_come_back(struct bf_mqtt *m)
 {
     (void)m; /* nobody hangs up on a node that stays away */

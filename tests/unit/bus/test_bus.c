@@ -560,6 +560,22 @@ static void test_a_retained_state_says_nothing_of_clocks(void **state)
     node_done(&gateway);
 }
 
+/* SIGTERM right after the SIGHUP that brought new keys. */
+static void test_good_bye_during_a_renewal(void **state)
+{
+    struct node gateway = { 0 }, camera = { 0 };
+
+    (void)state;
+    node_up(&gateway, FX_GATEWAY, 1);
+    node_up(&camera, FX_CAMERA, 1);
+    WAIT_FOR(gateway.births, 1);
+    bf_bus_renew(camera.bus);
+    node_done(&camera);
+    assert_true(run_until(&loop, reached, &(struct wanted){ &gateway.deaths, 1 }, 2000));
+    assert_int_equal(camera.disconnects, 0);
+    node_done(&gateway);
+}
+
 /* What the broker says late about the previous connection must not stay. */
 static void test_late_will(void **state)
 {
@@ -817,6 +833,7 @@ int main(void)
         TEST(test_forgeries_change_nothing),
         TEST(test_a_state_does_not_go_back),
         TEST(test_a_retained_state_says_nothing_of_clocks),
+        TEST(test_good_bye_during_a_renewal),
         TEST(test_late_will),
         TEST(test_reconnect_gives_birth_again),
         TEST(test_new_bundle),
