@@ -80,10 +80,11 @@ class ForeignSender(StackTest):
             finally:
                 sender.terminate()
 
-    def counters(self):
-        """What ingest last said."""
-        said = self.belfryctl("watch", "--json", "--topic", "ingest/ingest-1/state", "--count", "1").stdout
-        return {counter["name"]: counter["value"] for counter in json.loads(said)["message"]["node"]["counters"]}
+    def counters(self, states=1):
+        """What ingest has said last, or, with 2, what it says next."""
+        said = self.belfryctl("watch", "--json", "--topic", "ingest/ingest-1/state", "--count", str(states)).stdout
+        last = json.loads(said.splitlines()[-1])
+        return {counter["name"]: counter["value"] for counter in last["message"]["node"]["counters"]}
 
     def test_plays_what_ffmpeg_sends(self):
         with self.sender("testsrc", "127.0.0.1"):
@@ -92,7 +93,7 @@ class ForeignSender(StackTest):
             part = self.fetch(stream, self.playlist(stream).independent[0])
             self.assertEqual(part.status, 200)
             with self.sender("smptebars", "127.0.0.2"):
-                self.wait_for("another's picture to be refused", lambda: self.counters()["datagrams_refused"] > 50)
+                self.wait_for("another's picture to be refused", lambda: self.counters(2)["datagrams_refused"] > 50)
             self.newer_part(stream)
             self.assertNotIn("#EXT-X-DISCONTINUITY\n", self.playlist(stream).text)
             self.stop("foreign")
