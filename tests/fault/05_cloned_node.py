@@ -32,7 +32,7 @@ class ClonedNode(ProcessTest):
         super().tearDown()
 
     def copy(self):
-        shutil.copytree(self.stack.site, self.place, ignore=shutil.ignore_patterns("media", "*.health"))
+        shutil.copytree(self.stack.site, self.place, ignore=shutil.ignore_patterns("media", "*.health", ".tmp-*"))
         (self.place / "media").mkdir(exist_ok=True)
 
     def start_clone(self, name, **environment):
